@@ -1,0 +1,185 @@
+"""Describe a model and a training run in small, checked, frozen dataclasses."""
+
+import math
+from dataclasses import dataclass
+
+
+def _check_positive(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not value > 0 or math.isinf(value):
+            raise ValueError(f"{name} must be above 0, not {value}")
+
+
+def _check_fraction(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1, not {value}")
+
+
+def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(config, name)
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a model.
+
+    Args:
+        vocab_size: V, how many different tokens there are.
+        block_size: how many positions the model can look back over, itself included.
+        n_layer: how many blocks are stacked.
+        n_head: H, attention heads in each block.
+        n_embd: C, channels: how many numbers describe one position.
+        dropout: share of activations set to zero in training.
+        modern: rotary positions, normalised queries and keys, RMSNorm and squared
+            ReLU in place of GPT-2's learned positions, LayerNorm and GELU.
+
+    Raises:
+        ValueError: a size is not positive, or n_embd is not a multiple of n_head.
+    """
+
+    vocab_size: int = 65
+    block_size: int = 64
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 128
+    dropout: float = 0.0
+    modern: bool = False
+
+    def __post_init__(self) -> None:
+        _check_positive(
+            self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd"
+        )
+        _check_fraction(self, "dropout")
+        if self.n_embd % self.n_head:
+            raise ValueError(
+                f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): "
+                "each head gets the same share of the channels"
+            )
+        if self.modern and self.head_size % 2:
+            raise ValueError(
+                f"a modern model turns channels in pairs, so n_embd / n_head must be "
+                f"even, not {self.head_size}"
+            )
+
+    @property
+    def head_size(self) -> int:
+        """D, channels per attention head."""
+        return self.n_embd // self.n_head
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained.
+
+    Args:
+        batch_size: B, sequences per iteration.
+        max_iters: iterations, each one update of the weights.
+        optimizer: "adamw", or "muon": Muon on the matrices inside the blocks and
+            AdamW on everything else.
+        learning_rate: AdamW's highest learning rate.
+        muon_learning_rate: Muon's highest learning rate.
+        warmup_iters: iterations in which the learning rates rise from 0.
+        schedule: "cosine", "linear" or "constant": how they come down again.
+        min_lr_ratio: where they end, as a share of the highest.
+        weight_decay: pull towards zero, on matrices only.
+        beta1: AdamW's memory of the gradient.
+        beta2: AdamW's memory of the squared gradient.
+        grad_clip: the gradient's norm is cut to this; 0 leaves it alone.
+        eval_interval: iterations between two measurements of the validation loss.
+        save_interval: iterations between two checkpoints.
+        seed: starts every random number of the run.
+        device: "auto" (CUDA where there is one, else CPU), "cpu", "cuda" or "mps".
+        dtype: "float32" or "bfloat16" for the products on CUDA.
+        compile: whether to compile the model first (CUDA; slow to start).
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    batch_size: int = 32
+    max_iters: int = 1000
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    muon_learning_rate: float = 0.02
+    warmup_iters: int = 50
+    schedule: str = "cosine"
+    min_lr_ratio: float = 0.1
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.99
+    grad_clip: float = 1.0
+    eval_interval: int = 100
+    save_interval: int = 500
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "float32"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "batch_size", "max_iters", "learning_rate")
+        _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
+        _check_fraction(self, "beta1", "beta2")
+        for name in "warmup_iters", "weight_decay", "grad_clip", "seed":
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if not 0 <= self.min_lr_ratio <= 1:
+            raise ValueError(f"min_lr_ratio must be 0 to 1, not {self.min_lr_ratio}")
+        _check_choice(self, "optimizer", ("adamw", "muon"))
+        _check_choice(self, "schedule", ("cosine", "linear", "constant"))
+        _check_choice(self, "device", ("auto", "cpu", "cuda", "mps"))
+        _check_choice(self, "dtype", ("float32", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named pair of configurations that belong together."""
+
+    model: GPTConfig
+    training: TrainConfig
+    about: str
+
+
+# The vocabulary size is a placeholder here: it comes from the prepared data.
+PRESETS = {
+    "laptop": Preset(
+        GPTConfig(block_size=64, n_layer=4, n_head=4, n_embd=128),
+        TrainConfig(optimizer="muon"),
+        "about two minutes on two cores, the best text you can get from them",
+    ),
+    "readme": Preset(
+        GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.1),
+        TrainConfig(
+            batch_size=32,
+            max_iters=100,
+            learning_rate=3e-4,
+            warmup_iters=10,
+            eval_interval=20,
+            save_interval=50,
+        ),
+        "the classic script's 100 iterations",
+    ),
+    "tiny": Preset(
+        GPTConfig(block_size=32, n_layer=2, n_head=2, n_embd=32),
+        TrainConfig(
+            batch_size=16,
+            max_iters=60,
+            learning_rate=3e-3,
+            warmup_iters=5,
+            eval_interval=20,
+            save_interval=20,
+        ),
+        "seconds, for tests",
+    ),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """Return the preset of that name, or raise ValueError naming all of them."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
+    return PRESETS[name]

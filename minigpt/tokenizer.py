@@ -1,0 +1,1 @@
+"""Turn text into ids and back."""
