@@ -91,7 +91,7 @@ class GPT(nn.Module):
             ValueError: there are more positions than the model's block_size.
         """
         T = ids.shape[-1]
-        if T > self.config.block_size:
+        if self.config.block_size < T:
             raise ValueError(
                 f"{T} positions do not fit into a block of {self.config.block_size}: "
                 "keep the last ones"

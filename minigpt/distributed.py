@@ -1,0 +1,55 @@
+"""Share a batch among the processes that torchrun has started, if it has."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+class World:
+    """The processes that train together; outside torchrun, this one alone."""
+
+    def __init__(self) -> None:
+        self.active = distributed.is_available() and distributed.is_initialized()
+        self.rank = distributed.get_rank() if self.active else 0
+        self.size = distributed.get_world_size() if self.active else 1
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """Return the model, its gradients averaged over all processes."""
+        return nn.parallel.DistributedDataParallel(model) if self.active else model
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Return this process's rows of a batch (B, T).
+
+        Raises:
+            ValueError: B is not a multiple of the number of processes.
+        """
+        if len(batch) % self.size:
+            raise ValueError(
+                f"batch_size ({len(batch)}) must be a multiple of the number of "
+                f"processes ({self.size})"
+            )
+        return batch[self.rank :: self.size]
+
+    def mean(self, value: Tensor) -> float:
+        """Return the mean of a scalar over all processes."""
+        if self.active:
+            distributed.all_reduce(value)
+        return value.item() / self.size
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[World]:
+    """Join the processes of torchrun for as long as the context lasts."""
+    if "WORLD_SIZE" not in os.environ:
+        yield World()
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World()
+    finally:
+        distributed.destroy_process_group()
