@@ -1,1 +1,0 @@
-"""Turn text into ids and back."""
