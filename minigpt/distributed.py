@@ -39,6 +39,10 @@ class World:
             distributed.all_reduce(value)
         return value.item() / self.size
 
+    def any(self, flag: bool) -> bool:
+        """Return whether the flag is set in any of the processes."""
+        return self.mean(torch.tensor(float(flag))) > 0 if self.active else flag
+
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[World]:

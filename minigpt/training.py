@@ -42,6 +42,26 @@ class Step:
     seconds: float
 
 
+def find_device(name: str) -> torch.device:
+    """Return the device of that name; "auto" is CUDA where there is one, else the CPU.
+
+    Apple's "mps" is only used when asked for.
+
+    Raises:
+        ValueError: this machine does not have it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available[name]:
+        raise ValueError(f"this machine has no {name}: leave --device out")
+    return torch.device(name)
+
+
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of -ln p(target) in nats; logits (B, T, V), targets (B, T)."""
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())

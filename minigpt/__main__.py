@@ -1,0 +1,6 @@
+"""Run `python -m minigpt` as the console command."""
+
+from minigpt.cli import main
+
+if __name__ == "__main__":
+    main()
