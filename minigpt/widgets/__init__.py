@@ -1,0 +1,20 @@
+"""The live panels of the lessons: each a function that returns one widget."""
+
+# Panels are imported from their modules when first asked for, so that a lesson loads
+# only its own.
+import importlib
+from typing import Any
+
+_PANELS: dict[str, str] = {}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PANELS:
+        return getattr(
+            importlib.import_module(f"minigpt.widgets.{_PANELS[name]}"), name
+        )
+    raise AttributeError(f"minigpt.widgets has no panel {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_PANELS)

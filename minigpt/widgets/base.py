@@ -1,0 +1,71 @@
+"""What all panels share: their looks, their errors, their figures as images."""
+
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from ipywidgets import HTML, Image, Layout, VBox, Widget
+from matplotlib.figure import Figure
+
+LABEL_WIDTH = {"description_width": "11em"}
+CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
+
+
+def control(kind: type[Widget], label: str, **traits: Any) -> Any:
+    """Return a control with the course's label width: control(IntSlider, "layer")."""
+    traits.setdefault("layout", CONTROL_LAYOUT)
+    return kind(description=label, style=LABEL_WIDTH, **traits)
+
+
+def panel(controls: list[Widget], *views: Widget) -> VBox:
+    """Return one widget: the controls, then the views."""
+    return VBox([*controls, *views], layout=Layout(padding="0.4em", max_width="60em"))
+
+
+def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -> None:
+    """Call `redraw` now and whenever a control's value changes.
+
+    A ValueError is shown in words in `problem`; the view keeps its last good state.
+    """
+
+    def on_change(_: Any = None) -> None:
+        try:
+            redraw()
+            problem.value = ""
+        except ValueError as error:
+            problem.value = message(str(error))
+
+    for widget in controls:
+        widget.observe(on_change, names="value")
+    on_change()
+
+
+def message(text: str) -> str:
+    """Return HTML for a problem, readable in the light and the dark theme."""
+    return (
+        '<div role="alert" style="color: var(--jp-error-color1, #b00020); '
+        f'padding: 0.3em 0">✗ {html.escape(text)}</div>'
+    )
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG bytes on a white card, and close it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+__all__ = [
+    "HTML",
+    "Image",
+    "connect",
+    "control",
+    "ipywidgets",
+    "message",
+    "panel",
+    "png",
+]

@@ -1,0 +1,57 @@
+"""Run notebooks from top to bottom and store them as the course keeps them.
+
+    python tests/execute_notebooks.py                # all of them
+    python tests/execute_notebooks.py notebooks/02_attention.ipynb
+
+Each runs in a fresh kernel; metadata is cut to the kernel, tags and cell ids.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+KERNEL = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
+
+
+def execute(path: Path) -> None:
+    """Run the notebook at `path` and write it back with its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    normalize(notebook)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def normalize(notebook: nbformat.NotebookNode) -> None:
+    """Cut what differs from run to run and from machine to machine."""
+    notebook.metadata = nbformat.NotebookNode(
+        kernelspec=KERNEL, language_info={"name": "python"}
+    )
+    count = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output.execution_count = count
+                if "metadata" in output:
+                    output.metadata.pop("execution", None)
+
+
+if __name__ == "__main__":
+    chosen = [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for chosen_path in chosen:
+        print(chosen_path.name, flush=True)
+        execute(chosen_path)
