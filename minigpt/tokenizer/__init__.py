@@ -1,21 +1,40 @@
 """Turn text into ids and back: by characters, byte pairs or words."""
 
 from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, visible
+from minigpt.tokenizer.bpe import BPETokenizer, byte_ids
 from minigpt.tokenizer.char import CharTokenizer
-from minigpt.tokenizer.files import (
+from minigpt.tokenizer.kinds import (
     load_tokenizer,
     save_tokenizer,
     tokenizer_from_dict,
+    tokenizer_to_json,
     train_tokenizer,
 )
+from minigpt.tokenizer.merging import (
+    count_pairs,
+    learn_merges,
+    merge_pair,
+    most_frequent,
+)
+from minigpt.tokenizer.splitting import split_words
+from minigpt.tokenizer.word import WordTokenizer
 
 __all__ = [
     "MAX_VOCAB_SIZE",
+    "BPETokenizer",
     "CharTokenizer",
     "Tokenizer",
+    "WordTokenizer",
+    "byte_ids",
+    "count_pairs",
+    "learn_merges",
     "load_tokenizer",
+    "merge_pair",
+    "most_frequent",
     "save_tokenizer",
+    "split_words",
     "tokenizer_from_dict",
+    "tokenizer_to_json",
     "train_tokenizer",
     "visible",
 ]

@@ -5,27 +5,39 @@ from pathlib import Path
 from typing import Any
 
 from minigpt.tokenizer.base import Tokenizer
+from minigpt.tokenizer.bpe import BPETokenizer
 from minigpt.tokenizer.char import CharTokenizer
+from minigpt.tokenizer.word import WordTokenizer
 
-KINDS = {"char": CharTokenizer}
+KINDS: dict[str, type[CharTokenizer | BPETokenizer | WordTokenizer]] = {
+    "char": CharTokenizer,
+    "bpe": BPETokenizer,
+    "word": WordTokenizer,
+}
 
 
 def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Tokenizer:
     """Return a tokenizer of that kind, learned from the text.
 
     Args:
-        kind: "char".
+        kind: "char", "bpe" or "word".
         text: what to learn from.
-        vocab_size: how many tokens at most.
+        vocab_size: how many tokens at most; None for 1000 (bpe) or 5000 (word). Of
+            characters there are as many as the text has.
 
     Raises:
-        ValueError: the kind is unknown, or the size does not suit the kind.
+        ValueError: the kind is unknown, the size does not suit it, or the text holds
+            nothing to learn.
     """
     _check_kind(kind)
+    if kind == "bpe":
+        return BPETokenizer.train(text, 1000 if vocab_size is None else vocab_size)
+    if kind == "word":
+        return WordTokenizer.from_text(text, 5000 if vocab_size is None else vocab_size)
     if vocab_size is not None:
         raise ValueError(
-            "a char tokenizer has no vocabulary size to choose: "
-            "the characters of the text decide it"
+            f"a char tokenizer cannot have {vocab_size} tokens by choice: the "
+            "characters of the text decide it; leave the vocabulary size out"
         )
     return CharTokenizer.from_text(text)
 
@@ -53,12 +65,27 @@ def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, path: str | Path) -> None:
-    """Write the tokenizer to a JSON file that people can read too."""
+    """Write the tokenizer to a JSON file."""
+    Path(path).write_bytes(tokenizer_to_json(tokenizer).encode("utf-8"))
+
+
+def tokenizer_to_json(tokenizer: Tokenizer) -> str:
+    """Return the tokenizer as JSON that people can read too.
+
+    >>> print(tokenizer_to_json(BPETokenizer([(71, 68), (51, 256)])))
+    {
+     "type": "bpe",
+     "merges": [
+      [71, 68],
+      [51, 256]
+     ]
+    }
+    """
     fields = [
         f"{json.dumps(name)}: {_to_json(value)}"
         for name, value in tokenizer.to_dict().items()
     ]
-    Path(path).write_text("{\n " + ",\n ".join(fields) + "\n}\n", encoding="utf-8")
+    return "{\n " + ",\n ".join(fields) + "\n}"
 
 
 def _to_json(value: object) -> str:
