@@ -10,7 +10,7 @@ from minigpt.exercises.verdict import Mistake
 
 
 def want_tensor(result: Any, shape: tuple[int, ...], what: str = "it") -> Tensor:
-    """Return the result as a tensor of that shape, or raise Mistake about what it is."""
+    """Return the result as a tensor of that shape, or raise Mistake about it."""
     if result is None or result is ...:
         raise Mistake(f"{what} returned nothing: does it end in a return?")
     if not isinstance(result, Tensor):

@@ -6,6 +6,7 @@ The colours are Okabe and Ito's, which colour-blind readers can tell apart.
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -69,9 +70,10 @@ def label_line(axes: Axes, line: Line2D, text: str, **moved: float) -> None:
 
     `moved` may give dx and dy in points.
     """
+    x, y = np.asarray(line.get_xydata())[-1]
     axes.annotate(
         text,
-        line.get_xydata()[-1],
+        (x, y),
         xytext=(6 + moved.get("dx", 0), moved.get("dy", 0)),
         textcoords="offset points",
         color=line.get_color(),
