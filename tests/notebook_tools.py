@@ -1,0 +1,151 @@
+"""Read the notebooks of the course: their cells, their exercises, their solutions.
+
+A lesson's own test runs wrong answers the way a learner would give them:
+
+    verdict_on("02", "02.mask", "def my_mask(T):\\n    return torch.ones(T, T)")
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from minigpt.exercises import Verdict
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+COURSE = [
+    "00_start_here",
+    "01_tokenization",
+    "02_attention",
+    "03_block",
+    "04_training",
+    "05_sampling",
+    "06_train_and_play",
+]
+
+_CHECK = re.compile(r'^exercises\.check\("(\d\d\.\w+)", (.+)\)$')
+_SOLUTION = re.compile(r"<summary>Solution</summary>(.*?)</details>", re.DOTALL)
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def existing() -> list[str]:
+    """Return the names of the lessons that are there, in the order of the course."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def path_of(name: str) -> Path:
+    """Return the path of a lesson's notebook by its name or its number ("02")."""
+    found = sorted(NOTEBOOKS.glob(f"{name}*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"there is no notebook {name}")
+    return found[0]
+
+
+@cache
+def load(name: str) -> NotebookNode:
+    """Return a lesson's notebook; treat it as read-only."""
+    return nbformat.read(path_of(name), as_version=4)
+
+
+def cells(name: str, kind: str) -> list[NotebookNode]:
+    """Return the lesson's "code" or "markdown" cells."""
+    return [cell for cell in load(name).cells if cell.cell_type == kind]
+
+
+def neighbours(name: str, cell: NotebookNode) -> tuple[Any, Any]:
+    """Return the cells before and after this one, None where there is none."""
+    all_cells = load(name).cells
+    index = next(i for i, c in enumerate(all_cells) if c.id == cell.id)
+    after = all_cells[index + 1] if index + 1 < len(all_cells) else None
+    return (all_cells[index - 1] if index else None), after
+
+
+def has_figure(cell: NotebookNode) -> bool:
+    """Whether a code cell stores a picture."""
+    return any("image/png" in output.get("data", {}) for output in cell.outputs)
+
+
+def has_panel(cell: NotebookNode) -> bool:
+    """Whether a code cell stores a widget."""
+    view = "application/vnd.jupyter.widget-view+json"
+    return any(view in output.get("data", {}) for output in cell.outputs)
+
+
+def texts(cell: NotebookNode) -> str:
+    """Return all text and HTML that a code cell stores."""
+    found = []
+    for output in cell.outputs:
+        found.append(output.get("text", ""))
+        data = output.get("data", {})
+        found += [data.get(kind, "") for kind in ("text/plain", "text/html")]
+    return "\n".join(found)
+
+
+def first_code(name: str) -> str:
+    """Return the source of the first code cell: the lesson's imports."""
+    return cells(name, "code")[0].source
+
+
+def exercise_cells(name: str) -> dict[str, NotebookNode]:
+    """Return the code cell of each exercise: the one below a `### Exercise` heading."""
+    found = {}
+    for cell in cells(name, "code"):
+        check = _CHECK.match(cell.source.splitlines()[-1]) if cell.source else None
+        before, _ = neighbours(name, cell)
+        if check and before is not None and "### Exercise" in before.source:
+            found[check[1]] = cell
+    return found
+
+
+def folded(name: str, exercise_name: str) -> str:
+    """Return the markdown below an exercise: its hints and its solution."""
+    _, after = neighbours(name, exercise_cells(name)[exercise_name])
+    return after.source if after is not None else ""
+
+
+def solutions(name: str) -> dict[str, str]:
+    """Return the code of each exercise's solution, by the exercise's name."""
+    found = {}
+    for exercise_name in exercise_cells(name):
+        for solution in _SOLUTION.findall(folded(name, exercise_name)):
+            found[exercise_name] = "\n".join(_PYTHON.findall(solution))
+    return found
+
+
+def verdict_on(name: str, exercise_name: str, code: str) -> Verdict:
+    """Return the verdict on an answer, given as the code a learner would write.
+
+    It runs with the first code cell's imports and nothing else in scope; the check is
+    the last line of the exercise's cell.
+    """
+    scope: dict[str, Any] = {"__name__": "__answer__"}
+    exec(compile(first_code(name), f"{name}: imports", "exec"), scope)
+    exec(compile(code, f"{name}: answer to {exercise_name}", "exec"), scope)
+    check = exercise_cells(name)[exercise_name].source.splitlines()[-1]
+    return eval(compile(check, f"{name}: check", "eval"), scope)
+
+
+def run_solution(name: str, exercise_name: str) -> Verdict:
+    """Return the verdict on the solution that the notebook gives."""
+    return verdict_on(name, exercise_name, solutions(name)[exercise_name])
+
+
+def run_stub(name: str, exercise_name: str) -> Verdict:
+    """Return the verdict on the exercise as the notebook leaves it to be solved."""
+    source = exercise_cells(name)[exercise_name].source
+    return verdict_on(name, exercise_name, source.rpartition("\n")[0])
+
+
+def guesses(name: str) -> list[str]:
+    """Return the variables that the learner guesses a number into: my_guess, ..."""
+    found = []
+    for cell in cells(name, "code"):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Assign):
+                names = [t.id for t in node.targets if isinstance(t, ast.Name)]
+                found += [n for n in names if "guess" in n]
+    return found
