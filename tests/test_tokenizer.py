@@ -275,8 +275,9 @@ def test_the_split_is_gpt2s_at_every_character():
 
 def test_the_split_is_the_trusted_one_at_every_character():
     byte_level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    for start in range(0, len(ASSIGNED), 10_000):
-        characters = ASSIGNED[start : start + 10_000]
+    public = [c for c in ASSIGNED if unicodedata.category(c) != "Co"]
+    for start in range(0, len(public), 10_000):
+        characters = public[start : start + 10_000]
         text = "".join(f"a{c}1 {c}" for c in characters)
         ends = [end for _, (_, end) in byte_level.pre_tokenize_str(text)]
         ours, position = [], 0
@@ -477,7 +478,7 @@ def test_unknown_words_are_lost():
 
 
 def test_the_most_frequent_words_are_kept_and_ties_sorted():
-    tokenizer = WordTokenizer.from_text("b a c a c d", vocab_size=5)
+    tokenizer = WordTokenizer.from_text("d a c a c b", vocab_size=5)
     assert tokenizer.words == ["<unk>", " ", "a", "c", "b"]
 
 
@@ -513,6 +514,7 @@ def test_what_counts_as_a_word():
             "merge 0 256 makes token 256, so its ids must be from 0 to 255",
         ),
         ({"type": "bpe", "merges": [[-1, 2]]}, "merge -1 2 makes token 256, so its"),
+        ({"type": "bpe", "merges": [[2, -1]]}, "merge 2 -1 makes token 256, so its"),
         ({"type": "bpe", "merges": [[1, 2], [1, 2]]}, "merge 1 2 makes a token that"),
         (
             {"type": "bpe", "merges": [[1, 1], [256, 1], [1, 256]]},
