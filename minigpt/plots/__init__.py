@@ -4,6 +4,14 @@ Each function takes plain data, makes a new figure and leaves it to the cell to 
 `plt.show()`.
 """
 
+from minigpt.plots.sampling import (
+    copied_runs,
+    draw_by_chance,
+    draw_next_bars,
+    entropy_along,
+    next_bars,
+    repeat_maps,
+)
 from minigpt.plots.style import (
     BLUE,
     COLOURS,
@@ -26,8 +34,14 @@ __all__ = [
     "GREY",
     "PURPLE",
     "VERMILLION",
+    "copied_runs",
+    "draw_by_chance",
+    "draw_next_bars",
+    "entropy_along",
     "figure",
     "label_line",
+    "next_bars",
+    "repeat_maps",
     "show_whitespace",
     "use_house_style",
 ]
