@@ -5,7 +5,9 @@
 import importlib
 from typing import Any
 
-_PANELS: dict[str, str] = {}
+_PANELS: dict[str, str] = {
+    "sampling_bars": "sampling",
+}
 
 
 def __getattr__(name: str) -> Any:
