@@ -1,8 +1,9 @@
 """Look inside a model while it runs, without changing it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from minigpt.attention import CausalSelfAttention, causal_attention
@@ -37,3 +38,26 @@ def capture_attention(model: nn.Module) -> Iterator[list[Tensor]]:
     finally:
         for layer, original in zip(layers, before, strict=True):
             layer.attend = original
+
+
+@torch.no_grad()
+def leak_grid(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return a (T, T) bool grid: True where output t (row) moved with input j (column).
+
+    Each position of x (T, C) is changed in turn. Where `run` lets no position see
+    those after it, nothing above the diagonal is True.
+
+    Args:
+        run: takes (T, C), gives one row of any width for each position.
+
+    >>> leak_grid(lambda x: x.cumsum(dim=0), torch.zeros(3, 2)).int().tolist()
+    [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    """
+    before = run(x)
+    columns = []
+    for j in range(len(x)):
+        changed = x.clone()
+        # Not the same number on every channel: a LayerNorm would take that away.
+        changed[j] += torch.arange(1, x.shape[-1] + 1)
+        columns.append(((run(changed) - before).abs() > 1e-6).any(dim=-1))
+    return torch.stack(columns, dim=1)
