@@ -4,6 +4,14 @@ Each function takes plain data, makes a new figure and leaves it to the cell to 
 `plt.show()`.
 """
 
+from minigpt.plots.attention import (
+    attention_grid,
+    attention_map,
+    draw_attention_map,
+    leak_grids,
+    number_tables,
+    shaded_sentences,
+)
 from minigpt.plots.sampling import (
     copied_runs,
     draw_by_chance,
@@ -34,14 +42,20 @@ __all__ = [
     "GREY",
     "PURPLE",
     "VERMILLION",
+    "attention_grid",
+    "attention_map",
     "copied_runs",
+    "draw_attention_map",
     "draw_by_chance",
     "draw_next_bars",
     "entropy_along",
     "figure",
     "label_line",
+    "leak_grids",
     "next_bars",
+    "number_tables",
     "repeat_maps",
+    "shaded_sentences",
     "show_whitespace",
     "use_house_style",
 ]
