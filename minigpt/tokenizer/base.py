@@ -33,14 +33,14 @@ def visible(text: str) -> str:
     r"""Return the text with everything that leaves no ink made visible.
 
     >>> visible("to be,\n\tor\0")
-    'to␣be,↵\\tor\\x00'
+    'to␣be,⏎\\tor\\x00'
     """
     return "".join(_visible_character(c) for c in text)
 
 
 def _visible_character(character: str) -> str:
     if character in " \n":
-        return "␣" if character == " " else "↵"
+        return "␣" if character == " " else "⏎"
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
