@@ -51,9 +51,7 @@ class GPTConfig:
     modern: bool = False
 
     def __post_init__(self) -> None:
-        _check_positive(
-            self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd"
-        )
+        _check_positive(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
         _check_fraction(self, "dropout")
         if self.n_embd % self.n_head:
             raise ValueError(
@@ -126,7 +124,9 @@ class TrainConfig:
         _check_fraction(self, "beta1", "beta2")
         for name in "warmup_iters", "weight_decay", "grad_clip", "seed":
             if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+                raise ValueError(
+                    f"{name} must be at least 0, not {getattr(self, name)}"
+                )
         if not 0 <= self.min_lr_ratio <= 1:
             raise ValueError(f"min_lr_ratio must be 0 to 1, not {self.min_lr_ratio}")
         _check_choice(self, "optimizer", ("adamw", "muon"))
@@ -147,8 +147,17 @@ class Preset:
 # The vocabulary size is a placeholder here: it comes from the prepared data.
 PRESETS = {
     "laptop": Preset(
-        GPTConfig(block_size=64, n_layer=4, n_head=4, n_embd=128),
-        TrainConfig(optimizer="muon"),
+        GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
+        TrainConfig(
+            batch_size=16,
+            max_iters=1000,
+            optimizer="muon",
+            learning_rate=4e-3,
+            muon_learning_rate=0.04,
+            warmup_iters=20,
+            schedule="linear",
+            min_lr_ratio=0.0,
+        ),
         "about two minutes on two cores, the best text you can get from them",
     ),
     "readme": Preset(

@@ -13,32 +13,43 @@ from torch import Tensor, nn
 
 from minigpt.config import TrainConfig
 
+# Each step turns every singular value x into a x + b x³ + c x⁵. These three, worked out
+# as in "The Polar Express" (Amsel et al., 2025), bring all from 0.01 to 1 within 0.27 of
+# 1, for three fifths of the work of Muon's own five steps.
+POLAR_EXPRESS = (
+    (8.0934, -23.6204, 17.4462),
+    (3.6366, -2.7219, 0.5365),
+    (2.6613, -1.9772, 0.4526),
+)
 
-def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Return matrices (N, rows, columns) with all singular values brought near 1.
 
-    Newton-Schulz iteration with Muon's coefficients, on N matrices of one shape at
-    once, because a few large products are faster than many small ones.
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Return matrices (N, rows, columns) with their singular values brought near 1.
+
+    A Newton-Schulz iteration on N matrices of one shape at once, because a few large
+    products are faster than many small ones.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(steps):
+    for a, b, c in POLAR_EXPRESS:
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose every update is made orthogonal, for matrices only."""
+    """Momentum whose every update is made orthogonal, for matrices only.
+
+    A group's "parts" says how many matrices each of its parameters holds, one above
+    the other: `qkv` holds three, and each is made orthogonal for itself.
+    """
 
     def __init__(
         self, params: Iterable[Any], lr: float, momentum: float, weight_decay: float
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        )
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(params, defaults | {"parts": 1})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -54,11 +65,12 @@ class Muon(torch.optim.Optimizer):
     def _update(self, params: list[Tensor], group: dict) -> None:
         for p in params:
             self.state[p].setdefault("momentum", torch.zeros_like(p))
-        grads = torch.stack([p.grad for p in params])
+        grads = torch.stack([p.grad for p in params if p.grad is not None])
         momenta = torch.stack([self.state[p]["momentum"] for p in params])
         momenta.lerp_(grads, 1 - group["momentum"])
-        updates = orthogonalize(grads.lerp(momenta, group["momentum"]))  # Nesterov
-        rows, columns = params[0].shape
+        updates = grads.lerp(momenta, group["momentum"])  # Nesterov
+        rows, columns = params[0].shape[0] // group["parts"], params[0].shape[1]
+        updates = orthogonalize(updates.view(-1, rows, columns)).view_as(grads)
         scale = max(1.0, rows / columns) ** 0.5
         for p, momentum, update in zip(params, momenta, updates, strict=True):
             self.state[p]["momentum"].copy_(momentum)
@@ -110,9 +122,17 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     """Return the optimizer of that config; only matrices decay, and all are covered."""
     matrices = {n: p for n, p in model.named_parameters() if p.ndim >= 2}
     vectors = [p for p in model.parameters() if p.ndim < 2]
-    hidden = []
+    muon = None
     if config.optimizer == "muon":
-        hidden = [matrices.pop(n) for n in list(matrices) if n.startswith("blocks.")]
+        inside = {n: matrices.pop(n) for n in list(matrices) if n.startswith("blocks.")}
+        qkv = [p for n, p in inside.items() if n.endswith(".qkv.weight")]
+        others = [p for n, p in inside.items() if not n.endswith(".qkv.weight")]
+        muon = Muon(
+            [{"params": others}, {"params": qkv, "parts": 3}],
+            lr=config.muon_learning_rate,
+            momentum=0.95,
+            weight_decay=config.weight_decay,
+        )
     adamw = torch.optim.AdamW(
         [
             {"params": list(matrices.values()), "weight_decay": config.weight_decay},
@@ -122,7 +142,4 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
         betas=(config.beta1, config.beta2),
         fused=True,
     )
-    if not hidden:
-        return Optimizer(adamw)
-    muon = Muon(hidden, config.muon_learning_rate, 0.95, config.weight_decay)
-    return Optimizer(muon, adamw)
+    return Optimizer(muon, adamw) if muon else Optimizer(adamw)
