@@ -226,7 +226,7 @@ def test_the_largest_vocabularies():
 
 
 def test_visible_text_takes_up_no_space():
-    assert visible("a b\n") == "a␣b↵"
+    assert visible("a b\n") == "a␣b⏎"
     assert visible("\t\r\0\u200d\u3000") == "\\t\\r\\x00\\u200d\\u3000"
     assert visible("Ёжé👍") == "Ёжé👍"
 
