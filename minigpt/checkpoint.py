@@ -13,6 +13,7 @@ from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer, tokenizer_from_dict
 
 FORMAT, VERSION = "minigpt checkpoint", 1
+MAX_BLOCK_SIZE = 65_536
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         return _rebuild(content, device)
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} does not hold together: {reason}") from error
+        raise ValueError(
+            f"{path} does not hold together ({reason}): use another checkpoint"
+        ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -91,8 +94,12 @@ def _read(path: Path) -> dict[str, Any]:
             f"there is no checkpoint {path}: run 'minigpt train', or check the path"
         )
     try:
-        _check_size(path)
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}): check the file"
+        ) from error
     # Damaged files fail in torch.load with nearly any exception there is.
     except Exception as error:
         raise ValueError(
@@ -108,7 +115,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _check_size(path: Path) -> None:
+def _check_archive(path: Path) -> None:
     """Refuse an archive that unpacks to more than it weighs, or is broken anywhere."""
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
@@ -128,26 +135,41 @@ def _rebuild(content: dict[str, Any], device: torch.device | str) -> Checkpoint:
     weights = content["weights"]
     _check_weights(config, weights)
     model = GPT(config)
-    model.load_state_dict({name: w.float() for name, w in weights.items()})
+    _load_weights(model, weights)
     return Checkpoint(
         model.to(device).eval(), tokenizer, _rebuild_training(content["training"])
     )
 
 
 def _check_weights(config: GPTConfig, weights: dict[str, torch.Tensor]) -> None:
-    # Before anything of the size that the config claims is built.
-    if config.n_layer > len(weights):
-        raise ValueError(f"its config claims {config.n_layer} layers")
-    with torch.device("meta"):
-        expected = {name: w.shape for name, w in GPT(config).state_dict().items()}
-    found = {name: w.shape for name, w in weights.items()}
-    if found != expected:
+    """Raise ValueError unless the file really holds a model as large as it claims.
+
+    Looked at before such a model is built, or a small file could fill the memory.
+    """
+    if not all(w.is_floating_point() and w.is_contiguous() for w in weights.values()):
+        raise ValueError("its weights are not plain floating-point numbers")
+    C, T = config.n_embd, config.block_size
+    claimed = C * (config.vocab_size + 12 * C * config.n_layer)
+    if not config.modern:
+        claimed += C * T
+    held = sum(w.numel() for w in weights.values())
+    if claimed > held or config.n_layer > len(weights) or T > MAX_BLOCK_SIZE:
+        raise ValueError(
+            f"its config claims a larger model than its {held:,} weights make"
+        )
+
+
+def _load_weights(model: GPT, weights: dict[str, torch.Tensor]) -> None:
+    expected = {name: w.shape for name, w in model.state_dict().items()}
+    if {name: w.shape for name, w in weights.items()} != expected:
         raise ValueError("its weights do not have the shapes that its config claims")
-    if not all(w.is_floating_point() for w in weights.values()):
-        raise ValueError("its weights are not floating-point numbers")
+    model.load_state_dict({name: w.float() for name, w in weights.items()})
 
 
 def _rebuild_training(content: dict[str, Any] | None) -> TrainingState | None:
     if content is None:
         return None
-    return TrainingState(**{**content, "config": TrainConfig(**content["config"])})
+    state = TrainingState(**{**content, "config": TrainConfig(**content["config"])})
+    if type(state.iteration) is not int or not isinstance(state.optimizer, dict):
+        raise ValueError("what it says about its training makes no sense")
+    return state

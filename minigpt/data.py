@@ -1,18 +1,24 @@
 """Take a text file to ids on disk, and from there to tensors."""
 
 import hashlib
-import json
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from minigpt.files import DATA, write_whole
-from minigpt.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
+from minigpt.files import DATA, write_together, write_whole
+from minigpt.tokenizer import (
+    Tokenizer,
+    load_tokenizer,
+    tokenizer_to_json,
+    train_tokenizer,
+)
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
@@ -34,16 +40,23 @@ def read_text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}: check the path") from None
+        raise ValueError(
+            f"there is no file {path}: check the path, or choose one of "
+            f"{', '.join(BUILT_IN)}, shakespeare"
+        ) from None
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8 text (byte {error.start} cannot be read): "
             "save it as UTF-8 in your editor"
         ) from None
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}): check the file, or use another"
+        ) from None
     if "\0" in text:
-        raise ValueError(f"{path} holds zero bytes, so it is not text: give a text file")
+        raise ValueError(
+            f"{path} holds zero bytes, so it is not text: give a text file"
+        )
     if not text.strip():
         raise ValueError(f"{path} is empty: put some text into it")
     return text
@@ -72,7 +85,7 @@ def fetch_shakespeare(cache: Path | None = None) -> Path:
             f"what came from {SHAKESPEARE_URL} is not Tiny Shakespeare (its sha256 "
             "differs): try again, or save it yourself and run 'minigpt prepare PATH'"
         )
-    write_whole(path, lambda file: file.write(content))
+    write_whole(path, partial(_put, content))
     return path
 
 
@@ -117,7 +130,8 @@ def split_text(text: str) -> tuple[str, str]:
     cut = int(TRAIN_SHARE * len(text))
     if min(cut, len(text) - cut) < 2:
         raise ValueError(
-            f"the text has {len(text)} characters, too few to learn from: use more text"
+            f"the text has {len(text)} characters, too few to learn from: "
+            "use a longer one"
         )
     return text[:cut], text[cut:]
 
@@ -149,14 +163,17 @@ def save_dataset(dataset: Dataset, data_dir: Path = DATA) -> None:
     Raises:
         OSError: in one line, if the folder cannot be written.
     """
-    vocabulary = json.dumps(dataset.tokenizer.to_dict(), ensure_ascii=False, indent=1)
     contents = {
         "train.bin": dataset.train_ids.numpy().astype("<u2").tobytes(),
         "val.bin": dataset.val_ids.numpy().astype("<u2").tobytes(),
-        "vocab.json": vocabulary.encode("utf-8"),
+        "vocab.json": tokenizer_to_json(dataset.tokenizer).encode("utf-8"),
     }
-    for name, content in contents.items():
-        write_whole(data_dir / name, lambda file, content=content: file.write(content))
+    # The three only make sense together, so all of them appear or none.
+    write_together({data_dir / name: partial(_put, c) for name, c in contents.items()})
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def load_dataset(data_dir: Path = DATA) -> Dataset:
@@ -169,7 +186,10 @@ def load_dataset(data_dir: Path = DATA) -> Dataset:
     for path in paths:
         if not path.is_file():
             raise ValueError(f"there is no {path}: run 'minigpt prepare' first")
-    tokenizer = load_tokenizer(paths[2])
+    try:
+        tokenizer = load_tokenizer(paths[2])
+    except ValueError as error:
+        raise ValueError(f"{error}; run 'minigpt prepare' again") from error
     train_ids, val_ids = (_read_ids(path, tokenizer.vocab_size) for path in paths[:2])
     return Dataset(train_ids, val_ids, tokenizer)
 

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,40 +12,75 @@ DATA = ROOT / "data"
 CHECKPOINTS = ROOT / "checkpoints"
 SHIPPED_CHECKPOINT = CHECKPOINTS / "fables.pt"
 
+Write = Callable[[BinaryIO], object]
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+
+def write_whole(path: Path, write: Write) -> None:
     """Fill the file at `path` by calling `write`; readers see all of it or the old one.
-
-    The bytes go to a temporary file beside it, are flushed to the disk, and only then
-    take the name.
 
     Raises:
         OSError: in one line, if the folder cannot be written or the disk is full; an
             older file of that name is left as it was.
     """
-    temporary = None
+    write_together({path: write})
+
+
+def write_together(writes: Mapping[Path, Write]) -> None:
+    """Fill several files that belong together: all of them, or none.
+
+    The bytes go to temporary files beside them, are flushed to the disk, and only
+    when all are there do they take their names.
+
+    Raises:
+        OSError: in one line, as by `write_whole`.
+    """
+    temporary: dict[Path, Path] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", suffix=".tmp", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        # Temporary files are private to their owner; a saved model need not be.
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
+        for path, write in writes.items():
+            with _explained(path):
+                temporary[path] = _make_temporary(path)
+                _fill(temporary[path], write)
+        for path in writes:
+            with _explained(path):
+                os.replace(temporary[path], path)
+    finally:
+        for leftover in temporary.values():
+            leftover.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is missing, and raise OSError if it takes no files."""
+    with _explained(folder):
+        _make_temporary(folder / "check").unlink()
+
+
+def _make_temporary(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}-", suffix=".tmp"
+    )
+    os.close(handle)
+    return Path(name)
+
+
+def _fill(path: Path, write: Write) -> None:
+    with path.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    # Temporary files are private to their owner; a saved model need not be.
+    path.chmod(0o644)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong into an OSError whose message says what to do."""
+    try:
+        yield
+    # torch.save reports a full disk as a RuntimeError.
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise OSError(
-            f"could not write {path}: {reason}; choose another folder or free some space"
+            f"could not write {path}: {reason}; choose another folder or free some "
+            "space"
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 with plain line ends, whole or not at all."""
-    write_whole(path, lambda file: file.write(text.encode("utf-8")))

@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 
-from minigpt.cli.parser import CommandLineError, parse
+from minigpt.cli.parser import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -15,55 +17,43 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     _speak_utf8()
     try:
-        command, options = parse(sys.argv[1:] if argv is None else list(argv))
-        COMMANDS[command](options)
+        command, options = parse(sys.argv[1:] if argv is None else argv)
+        # Each command has a module, imported only now: the others start quickly.
+        import_module(f"minigpt.cli.{command}").run(**options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our pipe has had enough; nothing is left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CommandLineError, ValueError, OSError) as error:
-        print(f"minigpt: {' '.join(str(error).split())}", file=sys.stderr)
+        _drop_output()  # the reader of our pipe has had enough
+    except (ValueError, OSError, MemoryError) as error:
+        print(f"minigpt: {_in_one_line(error)}", file=sys.stderr)
+        _drop_output()
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory: choose smaller sizes"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'output'}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _drop_output() -> None:
+    """Keep Python from writing what is left at its exit, if that would fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _speak_utf8() -> None:
-    """Let Cyrillic through consoles and pipes whose default encoding lacks it."""
+    """Let Cyrillic through consoles and pipes whose encoding lacks it."""
     for stream in sys.stdin, sys.stdout, sys.stderr:
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+        if reconfigure and stream.encoding.lower() not in ("utf-8", "utf8"):
             reconfigure(encoding="utf-8", errors="replace")
-
-
-# Each command imports what it needs when it runs, so that the others start quickly.
-def _prepare(options: dict) -> None:
-    from minigpt.cli.prepare import run
-
-    run(**options)
-
-
-def _train(options: dict) -> None:
-    from minigpt.cli.train import run
-
-    run(**options)
-
-
-def _generate(options: dict) -> None:
-    from minigpt.cli.generate import run
-
-    run(**options)
-
-
-def _doctor(options: dict) -> None:
-    from minigpt.cli.doctor import run
-
-    run(**options)
-
-
-COMMANDS = {
-    "prepare": _prepare,
-    "train": _train,
-    "generate": _generate,
-    "doctor": _doctor,
-}
+        elif reconfigure and stream is sys.stdin:
+            # What is no text must not end a session: the model will not know it.
+            reconfigure(errors="replace")

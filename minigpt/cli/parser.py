@@ -4,30 +4,66 @@ The training options are made from the fields of `GPTConfig` and `TrainConfig`.
 """
 
 import re
+from argparse import Action
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from minigpt.config import PRESETS, GPTConfig, TrainConfig
 from minigpt.files import CHECKPOINTS, DATA
 
+CONFIG_FIELDS = {
+    field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)
+}
+WRONG_TYPE = re.compile(
+    r'Parser key "(?P<key>\w+)":\s*'
+    r"Expected a <class '(?P<type>\w+)'>\. Got value: (?P<value>.*)",
+    re.DOTALL,
+)
+TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
-CONFIG_FIELDS = {field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)}
 
-
-class CommandLineError(Exception):
+class CommandLineError(ValueError):
     """The command line cannot be understood."""
+
+
+class Help(DefaultHelpFormatter):
+    """Leaves the help of an option as it was written, without types and defaults."""
+
+    def _get_help_string(self, action: Action) -> str:
+        return action.help or ""
 
 
 class Parser(ArgumentParser):
     """An argument parser whose complaint is one line that says where help is."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(formatter_class=Help, **kwargs)
+
+    def format_help(self, *args: Any, **kwargs: Any) -> str:
+        """Return the help, options spelled with hyphens."""
+        return _hyphenated(super().format_help(*args, **kwargs)).rstrip() + "\n"
+
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
-        message = re.sub(r'Parser key "(\w+)":\s*', r"--\1: ", message)
-        message = re.sub(r"Expected a <class '(\w+)'>\. Got value:", r"not a \1:", message)
-        raise CommandLineError(f"{message.rstrip('.')} (see 'minigpt --help')")
+        """Raise CommandLineError, the message in one line."""
+        message = WRONG_TYPE.sub(_describe_wrong_type, message).rstrip(".")
+        raise CommandLineError(f"{_hyphenated(message)} (see 'minigpt --help')")
+
+
+def _describe_wrong_type(match: re.Match) -> str:
+    wanted = TYPES.get(match["type"], f"of type {match['type']}")
+    return f"--{match['key']} must be {wanted}, not {match['value']}"
+
+
+def _hyphenated(text: str) -> str:
+    return re.sub(r"--[a-z]\w+", lambda m: m[0].replace("_", "-"), text)
+
+
+def _underscored(word: str) -> str:
+    return re.sub(r"^--[\w-]+", lambda m: "--" + m[0][2:].replace("-", "_"), word)
 
 
 def parse(argv: Sequence[str]) -> tuple[str, dict]:
@@ -54,19 +90,13 @@ def parse(argv: Sequence[str]) -> tuple[str, dict]:
     return parsed.command, options
 
 
-def _underscored(word: str) -> str:
-    return re.sub(r"^--[\w-]+", lambda m: "--" + m[0][2:].replace("-", "_"), word)
-
-
 def _make_parser() -> Parser:
     parser = Parser(
         prog="minigpt",
         description="A GPT small enough to read and to train on a laptop.",
     )
     commands = parser.add_subcommands(required=True, dest="command")
-    commands.add_subcommand(
-        "prepare", _prepare_parser(), help="a text file to ids on disk"
-    )
+    commands.add_subcommand("prepare", _prepare_parser(), help="text to ids on disk")
     commands.add_subcommand("train", _train_parser(), help="train a model on them")
     commands.add_subcommand(
         "generate", _generate_parser(), help="write text; without --prompt, a session"
@@ -84,24 +114,33 @@ def _prepare_parser() -> Parser:
         help="fables, fables-ru, shakespeare, or a text file; without it, "
         "data/input.txt if it is there, else the fables",
     )
-    parser.add_argument("--tokenizer", type=str, default="char", help="char, bpe or word")
-    parser.add_argument("--vocab_size", type=int | None, help="for bpe and word")
+    parser.add_argument(
+        "--tokenizer", type=str, default="char", help="char (if not given), bpe or word"
+    )
+    parser.add_argument(
+        "--vocab_size", type=int, help="tokens at most: 1000 for bpe, 5000 for word"
+    )
     parser.add_argument("--data_dir", type=Path, default=DATA, help="where to write")
     return parser
 
 
 def _train_parser() -> Parser:
-    parser = Parser()
+    parser = Parser(
+        description="What is not given below is the preset's, or, with --resume, the "
+        "checkpoint's."
+    )
     presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    parser.add_argument("--preset", type=str | None, help=presets)
+    parser.add_argument("--preset", type=str, help=f"{presets}. Without it: laptop")
     parser.add_argument(
         "--resume",
         nargs="?",
         const="newest",
-        type=str | None,
+        type=str,
         help="go on from the newest checkpoint in --out_dir, or from the one named",
     )
-    parser.add_argument("--data_dir", type=Path, default=DATA, help="from 'prepare'")
+    parser.add_argument(
+        "--data_dir", type=Path, default=DATA, help="where 'prepare' wrote"
+    )
     parser.add_argument(
         "--out_dir", type=Path, default=CHECKPOINTS, help="where checkpoints go"
     )
@@ -112,14 +151,42 @@ def _train_parser() -> Parser:
 
 
 def _generate_parser() -> Parser:
-    parser = Parser()
-    parser.add_argument("--prompt", type=str | None, help="the text to go on from")
-    parser.add_argument("--length", type=int, default=200, help="tokens to write")
-    parser.add_argument("--temperature", type=float, default=0.8)
-    parser.add_argument("--top_k", type=int | None, help="default: 50, or all if fewer")
-    parser.add_argument("--top_p", type=float, default=1.0)
-    parser.add_argument("--greedy", action="store_true", help="no randomness")
-    parser.add_argument("--seed", type=int | None, help="default: another each time")
-    parser.add_argument("--checkpoint", type=Path | None, help="a .pt file")
-    parser.add_argument("--lang", type=str | None, help="en or ru; default: the locale")
+    parser = Parser(
+        description="In a session the options given are what an empty answer takes."
+    )
+    parser.add_argument("--prompt", type=str, help="the text to go on from")
+    parser.add_argument(
+        "--length", type=int, help="tokens to write: 200, in a session 50"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.8,
+        help="0.8 if not given; lower is more careful, higher is wilder",
+    )
+    parser.add_argument(
+        "--top_k",
+        type=int,
+        help="draw from that many most probable tokens: 50, or all if fewer",
+    )
+    parser.add_argument(
+        "--top_p",
+        type=float,
+        default=1.0,
+        help="draw from the most probable tokens that reach this share together",
+    )
+    parser.add_argument(
+        "--greedy", action="store_true", help="always the most probable token"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="the same seed writes the same text again"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        help="a .pt file; without it, your own model_final.pt, or else the one shipped",
+    )
+    parser.add_argument(
+        "--lang", type=str, help="of a session: en or ru; without it, your locale's"
+    )
     return parser

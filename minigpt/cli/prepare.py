@@ -5,7 +5,9 @@ from pathlib import Path
 from minigpt import data
 
 
-def run(source: str | None, tokenizer: str, vocab_size: int | None, data_dir: Path) -> None:
+def run(
+    source: str | None, tokenizer: str, vocab_size: int | None, data_dir: Path
+) -> None:
     """Write train.bin, val.bin and vocab.json, and say what they were made from."""
     path = data.find_source(source, data_dir)
     text = data.read_text(path)

@@ -17,6 +17,7 @@ from minigpt.tokenizer.merging import (
     most_frequent,
 )
 from minigpt.tokenizer.splitting import split_words
+from minigpt.tokenizer.streaming import stream_text
 from minigpt.tokenizer.word import WordTokenizer
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "most_frequent",
     "save_tokenizer",
     "split_words",
+    "stream_text",
     "tokenizer_from_dict",
     "tokenizer_to_json",
     "train_tokenizer",

@@ -1,0 +1,262 @@
+"""Check this machine, and say what to do about what is missing: `minigpt doctor`."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from minigpt.files import CHECKPOINTS, DATA, ROOT, SHIPPED_CHECKPOINT
+
+PIP = "python -m pip install"
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check has found: "✓" good, "✗" to be mended, "○" good to know."""
+
+    mark: str
+    text: str
+
+
+def good(text: str) -> Finding:
+    """Return a finding that needs nothing."""
+    return Finding("✓", text)
+
+
+def bad(text: str, remedy: str) -> Finding:
+    """Return a finding without which something will not work."""
+    return Finding("✗", f"{text}: {remedy}")
+
+
+def note(text: str, remedy: str) -> Finding:
+    """Return a finding that everything works without."""
+    return Finding("○", f"{text}: {remedy}")
+
+
+def run() -> None:
+    """Print one line for each check; exit with status 1 if one has failed."""
+    failed = 0
+    for check in CHECKS:
+        try:
+            findings = list(check())
+        # A broken installation can raise anything; the other checks still help.
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            findings = [bad(f"{check.__name__.replace('_', ' ')} fails", what)]
+        for finding in findings:
+            print(finding.mark, finding.text, flush=True)
+            failed += finding.mark == "✗"
+    if failed:
+        sys.exit(1)
+
+
+def check_python() -> Iterator[Finding]:
+    """Look at the version of Python and whether it has an environment of its own."""
+    version = platform.python_version()
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    if sys.version_info < OLDEST_PYTHON:
+        yield bad(f"Python {version}", f"install Python {wanted} or newer")
+    else:
+        yield good(f"Python {version} ({sys.executable})")
+
+
+def check_course() -> Iterator[Finding]:
+    """Look for the course's own files beside the package."""
+    if (DATA / "fables.txt").is_file():
+        yield good(f"course in {ROOT}")
+    else:
+        yield bad(
+            f"the course's files are not in {ROOT}",
+            f"run '{PIP} -e .' in a clone of the course",
+        )
+
+
+def check_torch() -> Iterator[Finding]:
+    """Let torch multiply two matrices."""
+    yield from check_package("torch", "torch", "")
+    import torch
+
+    if (torch.ones(2, 3) @ torch.ones(3, 2)).sum().item() != 12:
+        yield bad("torch multiplies wrongly", f"{PIP} --force-reinstall torch")
+    elif torch.cuda.is_available():
+        yield good(f"CUDA on {torch.cuda.get_device_name()}")
+
+
+def check_notebooks() -> Iterator[Finding]:
+    """Look for what the lessons need."""
+    yield from check_package("jupyterlab", "JupyterLab", "[notebooks]")
+    yield from check_package("ipywidgets", "ipywidgets", "[notebooks]")
+    yield from check_package("matplotlib", "Matplotlib", "[notebooks]")
+    yield from check_package(
+        "ipykernel",
+        "ipykernel",
+        "[notebooks]",
+        "too old for the live panels, whose Stop buttons will not answer",
+    )
+
+
+def check_package(
+    name: str, title: str, extra: str, too_old: str = "too old"
+) -> Iterator[Finding]:
+    """Look for an installed package that is new enough."""
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        yield bad(f"{title} is not installed", f"{PIP} -e '.{extra}' in {ROOT}")
+        return
+    oldest = lower_bound(name)
+    if _numbers(found) < _numbers(oldest):
+        yield bad(f"{title} {found} is {too_old}", f"{PIP} -U '{name}>={oldest}'")
+    else:
+        yield good(f"{title} {found}")
+
+
+def lower_bound(name: str) -> str:
+    """Return the oldest version of a package that minigpt declares to work with."""
+    for requirement in metadata.requires("minigpt") or []:
+        if match := re.match(rf"{re.escape(name)}>=([\d.]+)", requirement):
+            return match[1]
+    return "0"
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the version's numbers; "2.13.0+cpu" has 2, 13 and 0."""
+    release = re.match(r"[\d.]*\d", version)
+    return [int(number) for number in release[0].split(".")] if release else []
+
+
+def check_kernel() -> Iterator[Finding]:
+    """See which Python runs the notebooks, and whether it knows the package."""
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager
+    except ImportError:
+        return  # JupyterLab is missing, which has been said
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    command = spec.argv[0]
+    # Jupyter runs a kernel that asks for just any Python with its own.
+    anyone = {"python", "python3", f"python3.{sys.version_info.minor}"}
+    python = sys.executable if command in anyone else shutil.which(command)
+    if python is None:
+        yield bad(
+            f"the kernel python3 is run by {command}, which does not exist",
+            "python -m ipykernel install --sys-prefix",
+        )
+    elif python == sys.executable or _knows_minigpt(python):
+        yield good(f"kernel python3 ({python})")
+    else:
+        yield bad(
+            f"the kernel python3 is run by {python}, where minigpt is not installed",
+            "python -m ipykernel install --sys-prefix",
+        )
+
+
+def _knows_minigpt(python: str) -> bool:
+    look = (
+        "import importlib.util, sys; sys.exit(not importlib.util.find_spec('minigpt'))"
+    )
+    # Not in the course's folder, where every Python finds the package.
+    done = subprocess.run(
+        [python, "-c", look], cwd=tempfile.gettempdir(), capture_output=True, timeout=60
+    )
+    return done.returncode == 0
+
+
+def check_data() -> Iterator[Finding]:
+    """Load the prepared text."""
+    from minigpt.data import load_dataset
+
+    if not (DATA / "train.bin").exists():
+        yield note("no text is prepared yet", "minigpt prepare")
+        return
+    try:
+        dataset = load_dataset(DATA)
+    except ValueError as error:
+        yield bad("the prepared text does not load", str(error))
+        return
+    tokens = len(dataset.train_ids) + len(dataset.val_ids)
+    yield good(f"prepared text, {tokens:,} tokens of {dataset.tokenizer.vocab_size:,}")
+
+
+def check_models() -> Iterator[Finding]:
+    """Load the model that came with the course, and the learner's own."""
+    from minigpt.checkpoint import load_checkpoint
+
+    try:
+        shipped = load_checkpoint(SHIPPED_CHECKPOINT).model
+        yield good(f"shipped model, {shipped.num_parameters():,} parameters")
+    except ValueError as error:
+        yield bad(
+            f"the shipped model does not load ({error})",
+            f"git checkout {SHIPPED_CHECKPOINT.relative_to(ROOT)}",
+        )
+    own = CHECKPOINTS / "model_final.pt"
+    if not own.exists():
+        yield note("no model of your own yet", "minigpt train")
+        return
+    try:
+        yield good(
+            f"your model, {load_checkpoint(own).model.num_parameters():,} parameters"
+        )
+    except ValueError as error:
+        yield bad("your own model does not load", f"{error}; or delete it")
+
+
+def check_folders() -> Iterator[Finding]:
+    """Write to the folders that data and models go to."""
+    for folder in DATA, CHECKPOINTS:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                yield good(f"{folder} can be written")
+        except OSError as error:
+            yield bad(
+                f"{folder} cannot be written ({error.strerror})",
+                "make it writable, or use --data-dir and --out-dir",
+            )
+
+
+def check_threads() -> Iterator[Finding]:
+    """Compare torch's threads with the cores that this process may use."""
+    import torch
+
+    threads, cores = torch.get_num_threads(), count_cores()
+    text = f"threads of torch: {threads}, cores: {cores}"
+    if threads > cores:
+        yield note(
+            text, f"set OMP_NUM_THREADS={cores}, as they get in each other's way"
+        )
+    elif threads < cores and "OMP_NUM_THREADS" in os.environ:
+        yield note(text, "unset OMP_NUM_THREADS to train faster")
+    else:
+        yield good(text)
+
+
+def count_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many cores this process may use: a container may allow it fewer."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        allowed, period = quota.read_text(encoding="utf-8").split()
+        return min(cores, max(int(allowed) // int(period), 1))
+    except (OSError, ValueError):  # no such file, or no limit in it
+        return cores
+
+
+CHECKS: list[Callable[[], Iterator[Finding]]] = [
+    check_python,
+    check_course,
+    check_torch,
+    check_notebooks,
+    check_kernel,
+    check_data,
+    check_models,
+    check_folders,
+    check_threads,
+]

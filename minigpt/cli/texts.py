@@ -1,0 +1,88 @@
+"""Hold everything a console session says, in every language it speaks."""
+
+import os
+import re
+from collections.abc import Mapping
+
+TEXTS = {
+    "en": {
+        "hello": "Begin a text, and the model goes on. Enter takes the answer in "
+        "brackets, exit ends the session, Ctrl-C stops a text.",
+        "prompt": "Enter the beginning of a text",
+        "length": "How many tokens to write, {low} to {high}",
+        "temperature": "Temperature, {low} to {high}",
+        "top_k": "Draw from how many of the most probable tokens (top-k), "
+        "{low} to {high}",
+        "sample": "Draw at random (yes/no)",
+        "yes": "yes",
+        "no": "no",
+        "no_prompt": "Write at least one character.",
+        "unknown": "Unknown character {character} at position {position} (counted "
+        "from 1): the text that the model learned from does not have it. Leave it out.",
+        "no_number": "{answer} is not a number from {low} to {high}.",
+        "no_whole_number": "{answer} is not a whole number from {low} to {high}.",
+        "no_choice": "{answer} is neither yes nor no.",
+        "stopped": "[stopped]",
+        "goodbye": "Goodbye!",
+    },
+    "ru": {
+        "hello": "Начните текст, а модель его продолжит. Enter — взять ответ в "
+        "скобках, «выход» — закончить, Ctrl-C — прервать текст.",
+        "prompt": "Введите начальный текст",
+        "length": "Сколько токенов написать, от {low} до {high}",
+        "temperature": "Температура, от {low} до {high}",
+        "top_k": "Из скольких самых вероятных токенов выбирать (top-k), "
+        "от {low} до {high}",
+        "sample": "Выбирать случайно (да/нет)",
+        "yes": "да",
+        "no": "нет",
+        "no_prompt": "Введите хотя бы один символ.",
+        "unknown": "Неизвестный символ {character}, позиция {position} (считая с 1): "
+        "в тексте, на котором училась модель, его нет. Введите текст без него.",
+        "no_number": "«{answer}» — не число от {low} до {high}.",
+        "no_whole_number": "«{answer}» — не целое число от {low} до {high}.",
+        "no_choice": "«{answer}» — не «да» и не «нет».",
+        "stopped": "[прервано]",
+        "goodbye": "До свидания!",
+    },
+}
+
+# Answers are understood whatever language the questions are in.
+YES = {"yes", "y", "да", "д"}
+NO = {"no", "n", "нет", "н"}
+EXIT = {"exit", "quit", "выход"}
+
+
+def choose_language(
+    wanted: str | None = None, environment: Mapping[str, str] = os.environ
+) -> str:
+    """Return the language asked for, or else the locale's, or else English.
+
+    Raises:
+        ValueError: nobody has translated the session to the language asked for.
+    """
+    if wanted is not None:
+        if wanted not in TEXTS:
+            raise ValueError(
+                f"unknown language {wanted!r}: choose from {', '.join(TEXTS)}"
+            )
+        return wanted
+    names = "LC_ALL", "LC_MESSAGES", "LANG"
+    locale = next((environment[n] for n in names if environment.get(n)), "")
+    language = re.split("[^a-z]", locale.lower())[0]
+    return language if language in TEXTS else "en"
+
+
+def format_number(number: float, language: str) -> str:
+    """Return the number as people of that language write it.
+
+    >>> format_number(0.8, "en"), format_number(0.8, "ru")
+    ('0.8', '0,8')
+    """
+    text = f"{number:g}"
+    return text.replace(".", ",") if language == "ru" else text
+
+
+def parse_number(text: str) -> float:
+    """Return the number, written with a point or a comma, or raise ValueError."""
+    return float(text.replace(",", "."))

@@ -1,0 +1,64 @@
+"""Go on from a prompt with a trained model, in pieces of text that can be shown."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from minigpt.checkpoint import Checkpoint
+from minigpt.sampling import check_settings, generate
+from minigpt.tokenizer import stream_text
+
+USUAL_TOP_K = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to write. None stands for what the user has left open."""
+
+    length: int | None = None
+    temperature: float = 0.8
+    top_k: int | None = None
+    top_p: float = 1.0
+    greedy: bool = False
+    seed: int | None = None
+
+    def check(self, vocab_size: int) -> None:
+        """Raise ValueError if one of them is out of its range."""
+        check_settings(self.temperature, self.top_k, self.top_p)
+        if self.top_k is not None and self.top_k > vocab_size:
+            raise ValueError(
+                f"top-k ({self.top_k}) must not be above the {vocab_size} tokens of "
+                "the vocabulary"
+            )
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+
+
+def continuation(
+    checkpoint: Checkpoint, prompt: str, settings: Settings, usual_length: int
+) -> Iterator[str]:
+    """Return the text after the prompt in pieces, as they are written.
+
+    Raises:
+        ValueError: at once, if the prompt or a setting will not do.
+    """
+    tokenizer, length = checkpoint.tokenizer, settings.length
+    settings.check(tokenizer.vocab_size)
+    ids = generate(
+        checkpoint.model,
+        tokenizer.encode(prompt),
+        usual_length if length is None else length,
+        temperature=settings.temperature,
+        top_k=settings.top_k or min(USUAL_TOP_K, tokenizer.vocab_size),
+        top_p=settings.top_p,
+        greedy=settings.greedy,
+        seed=secrets.randbelow(2**31) if settings.seed is None else settings.seed,
+    )
+    return stream_text(tokenizer, ids)
+
+
+def show(pieces: Iterable[str]) -> None:
+    """Write the pieces to standard output, each at once, and end the line."""
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print(flush=True)
