@@ -1,6 +1,7 @@
 """Compare a learner's result with the right one and with the known wrong ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -55,6 +56,52 @@ def compare(
         if same(result, wrong):
             raise Mistake(sentence)
     raise Mistake(otherwise)
+
+
+def try_cases(
+    answer: Callable[..., Any],
+    right: Callable[..., Any],
+    mistakes: Mapping[str, Callable[..., Any]],
+    cases: Sequence[tuple[Any, ...]],
+    take: Callable[[Any], Any],
+) -> None:
+    """Raise Mistake unless the answer gives what the right function gives.
+
+    A mistake is named if the answer does in every case what that wrong function does,
+    so the cases together must tell the mistakes apart; else the first case that went
+    wrong is shown.
+
+    Args:
+        mistakes: what to say, for each known wrong function. Tried in order.
+        cases: the arguments of each call.
+        take: makes results comparable, or raises Mistake about their type.
+    """
+    results = []
+    for case in cases:
+        given = deepcopy(case)
+        results.append(take(answer(*given)))
+        if given != case:
+            raise Mistake(
+                "your function changed the list it was given: build a new one"
+            )
+    rights = [right(*deepcopy(case)) for case in cases]
+    wrong_cases = [n for n, r in enumerate(results) if not same(r, rights[n])]
+    if not wrong_cases:
+        return
+    for sentence, wrong in mistakes.items():
+        wrongs = [wrong(*deepcopy(case)) for case in cases]
+        if all(map(same, results, wrongs)):
+            raise Mistake(sentence)
+    n = wrong_cases[0]
+    call = ", ".join(repr(argument) for argument in cases[n])
+    raise Mistake(
+        f"for ({_short(call)}) it gave {_short(repr(results[n]))}, "
+        f"not {_short(repr(rights[n]))}"
+    )
+
+
+def _short(text: str, most: int = 90) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _kind(result: Any) -> str:
