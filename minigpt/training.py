@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -102,7 +102,6 @@ def learning_rate_share(iteration: int, config: TrainConfig) -> float:
     return config.min_lr_ratio + (1 - config.min_lr_ratio) * falling
 
 
-@torch.inference_mode()
 def evaluate(model: nn.Module, ids: Tensor, batch_tokens: int = 16_384) -> float:
     """Return the loss in nats per token over all of `ids`, dropout off.
 
@@ -112,17 +111,27 @@ def evaluate(model: nn.Module, ids: Tensor, batch_tokens: int = 16_384) -> float
     Raises:
         ValueError: there are fewer than two tokens: nothing to predict.
     """
+    return sum(evaluation(model, ids, batch_tokens)) / (len(ids) - 1)
+
+
+@torch.inference_mode()
+def evaluation(model: nn.Module, ids: Tensor, batch_tokens: int) -> Iterator[float]:
+    """Yield the parts of `evaluate`'s sum, so that it can be left between two.
+
+    Raises:
+        ValueError: there are fewer than two tokens: nothing to predict.
+    """
     if len(ids) < 2:
         raise ValueError("evaluation needs at least two tokens")
     device, T = next(model.parameters()).device, model.config.block_size
     was_training = model.training
     model.eval()
-    total = 0.0
-    for inputs, targets in _windows(ids, T, max(batch_tokens // T, 1)):
-        loss = cross_entropy(model(inputs.to(device)), targets.to(device))
-        total += loss.item() * targets.numel()
-    model.train(was_training)
-    return total / (len(ids) - 1)
+    try:
+        for inputs, targets in _windows(ids, T, max(batch_tokens // T, 1)):
+            loss = cross_entropy(model(inputs.to(device)), targets.to(device))
+            yield loss.item() * targets.numel()
+    finally:
+        model.train(was_training)
 
 
 def _windows(ids: Tensor, T: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -147,6 +156,7 @@ def train(
     *,
     optimizer: Optimizer | None = None,
     start: int = 0,
+    measure: Callable[[nn.Module, Tensor], float | None] = evaluate,
 ) -> Iterator[Step]:
     """Train `model` where it is, one iteration each time a `Step` is asked for.
 
@@ -160,6 +170,7 @@ def train(
         train_ids, val_ids: integer tensors of one dimension.
         optimizer: from `make_optimizer(model, config)`; a new one by default.
         start: how many iterations are done already.
+        measure: gives a step's `val_loss` where one is due.
 
     Raises:
         TrainingDiverged: the loss is NaN; the weights are those before this update.
@@ -199,7 +210,7 @@ def train(
         yield Step(
             iteration=done,
             loss=batch_loss,
-            val_loss=evaluate(model, val_ids) if due else None,
+            val_loss=measure(model, val_ids) if due else None,
             learning_rate=config.learning_rate * share,
             grad_norm=grad_norm.item(),
             tokens=batch[0].numel(),
