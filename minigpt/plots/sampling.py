@@ -1,10 +1,11 @@
-"""Draw how a model chooses: bars of probabilities, entropy, repeated and copied text."""
+"""Draw how a model chooses: its bars, its entropy, what it repeats and copies."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -210,3 +211,30 @@ def copied_runs(
     column[0, 0].set_ylim(bottom=0)
     _title_above(made, title)
     return made, list(column[:, 0])
+
+
+def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure of the positions that are computed to write `steps` tokens.
+
+    On the left each step computes all positions up to its own, as it must without a
+    cache; on the right the first step computes the prompt, every other one position.
+    """
+    made, row = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
+    step, position = np.mgrid[:steps, : prompt + steps - 1]
+    needed = position < prompt + step
+    new = needed & ((position >= prompt + step - 1) | (step == 0))
+    for axes, computed, name in (
+        (row[0], needed, "without a cache"),
+        (row[1], new, "with a cache"),
+    ):
+        # 0 not there yet, 1 kept from before, 2 computed in this step.
+        state = needed.astype(int) + computed
+        axes.imshow(state, cmap=ListedColormap(["white", "#dbe9f4", BLUE]), vmax=2)
+        axes.set_title(
+            f"{name}: {int(computed.sum())} computed", loc="center", fontsize=10.5
+        )
+        axes.set_xlabel("position in the text")
+        axes.set_aspect("auto")
+    row[0].set_ylabel("step (one new token each)")
+    _title_above(made, title)
+    return made, list(row)
