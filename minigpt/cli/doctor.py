@@ -195,7 +195,7 @@ def check_models() -> Iterator[Finding]:
     except ValueError as error:
         yield bad(
             f"the shipped model does not load ({error})",
-            f"git checkout {SHIPPED_CHECKPOINT.relative_to(ROOT)}",
+            f"git checkout checkpoints/{SHIPPED_CHECKPOINT.name}",
         )
     own = CHECKPOINTS / "model_final.pt"
     if not own.exists():

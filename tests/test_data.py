@@ -1,0 +1,154 @@
+"""Texts become ids on disk and come back, and only whole."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import urllib.error
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minigpt import data
+from minigpt.data import (
+    fetch_shakespeare,
+    find_source,
+    load_dataset,
+    make_dataset,
+    read_text,
+    save_dataset,
+)
+from minigpt.files import DATA, ROOT
+
+SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
+FILES = "train.bin", "val.bin", "vocab.json"
+
+
+def test_a_bom_and_windows_line_ends_do_not_matter(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("\ufeffOne\r\ntwo\rthrée\n".encode())
+    assert read_text(path) == "One\ntwo\nthrée\n"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=20))
+def test_ids_turn_back_into_the_text(text):
+    dataset = make_dataset(text)
+    ids = torch.cat([dataset.train_ids, dataset.val_ids]).tolist()
+    assert dataset.tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "word"])
+def test_what_is_saved_is_loaded(fables, tmp_path, kind):
+    size = None if kind == "char" else 300
+    dataset = make_dataset(read_text(fables), kind, size)
+    save_dataset(dataset, tmp_path)
+    loaded = load_dataset(tmp_path)
+    assert torch.equal(loaded.train_ids, dataset.train_ids)
+    assert torch.equal(loaded.val_ids, dataset.val_ids)
+    assert loaded.tokenizer.to_dict() == dataset.tokenizer.to_dict()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+
+
+def test_the_files_are_what_they_are_said_to_be(fables, prepared):
+    text = fables.read_text(encoding="utf-8")
+    ids = {name: np.fromfile(prepared / name, dtype="<u2") for name in FILES[:2]}
+    assert len(ids["train.bin"]) == int(0.9 * len(text))
+    characters = json.loads((prepared / "vocab.json").read_text("utf-8"))["characters"]
+    assert "".join(characters[i] for i in np.concatenate([*ids.values()])) == text
+
+
+def test_bpe_and_words_are_learned_from_the_training_part_alone():
+    text = "a crow " * 90 + "zebras " * 10
+    for kind in "bpe", "word":
+        tokens = make_dataset(text, kind, 300).tokenizer.tokens
+        assert any("crow" in token for token in tokens)
+        assert not any("zeb" in token for token in tokens)
+
+
+def test_the_learners_own_text_comes_first(minigpt, tmp_path):
+    assert find_source(data_dir=tmp_path) == DATA / "fables.txt"
+    own = tmp_path / "input.txt"
+    own.write_text("My own text. " * 10, encoding="utf-8")
+    assert find_source(data_dir=tmp_path) == own
+    assert find_source("fables", tmp_path) == DATA / "fables.txt"
+    result = minigpt("prepare", "--data-dir", tmp_path)
+    assert result.status == 0 and str(own) in result.out
+
+
+def test_without_a_text_of_ones_own_it_is_the_fables(minigpt, tmp_path):
+    result = minigpt("prepare", "--data-dir", tmp_path)
+    assert str(DATA / "fables.txt") in result.out and "63 tokens" in result.out
+
+
+def test_russian_fables(minigpt, tmp_path):
+    result = minigpt("prepare", "fables-ru", "--data-dir", tmp_path)
+    assert str(DATA / "fables.ru.txt") in result.out and "77 tokens" in result.out
+    assert "МОРАЛЬ" in load_dataset(tmp_path).tokenizer.decode(
+        load_dataset(tmp_path).train_ids[:20_000].tolist()
+    )
+
+
+def test_both_ways_to_prepare_write_the_same_bytes(fables, prepared, tmp_path):
+    command = [sys.executable, ROOT / "data" / "prepare.py", fables]
+    subprocess.run(
+        [*command, "--data-dir", tmp_path], check=True, cwd=tmp_path, timeout=60
+    )
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (prepared / name).read_bytes()
+
+
+def no_network(*args, **kwargs):
+    raise urllib.error.URLError("Name or service not known")
+
+
+def network(content):
+    return lambda *args, **kwargs: io.BytesIO(content)
+
+
+def test_shakespeare_is_downloaded_once(monkeypatch, tmp_path):
+    content = b"First Citizen:\nBefore we proceed any further, hear me speak.\n"
+    monkeypatch.setattr(data, "SHAKESPEARE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr("urllib.request.urlopen", network(content))
+    path = fetch_shakespeare(tmp_path / "cache")
+    assert path.read_bytes() == content
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    assert fetch_shakespeare(tmp_path / "cache") == path
+
+
+def test_what_is_not_shakespeare_is_refused(monkeypatch, minigpt, tmp_path):
+    monkeypatch.setattr(data, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("urllib.request.urlopen", network(b"<html>Log in</html>"))
+    result = minigpt("prepare", "shakespeare", "--data-dir", tmp_path / "data")
+    assert "not Tiny Shakespeare" in result.complaint
+    assert "try again" in result.complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spoiled_cache_is_not_trusted(monkeypatch, tmp_path):
+    (tmp_path / "tinyshakespeare.txt").write_bytes(b"First Cit")
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    with pytest.raises(ValueError, match="could not be downloaded"):
+        fetch_shakespeare(tmp_path)
+
+
+def test_without_a_network_one_line_says_what_to_do(monkeypatch, minigpt, tmp_path):
+    monkeypatch.setattr(data, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    result = minigpt("prepare", "shakespeare", "--data-dir", tmp_path / "data")
+    assert "could not be downloaded" in result.complaint
+    assert data.SHAKESPEARE_URL in result.complaint
+    assert "minigpt prepare PATH" in result.complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not SHAKESPEARE.exists(), reason="Tiny Shakespeare is not here")
+def test_tiny_shakespeare_is_known_by_its_sum(monkeypatch, minigpt, tmp_path):
+    content = SHAKESPEARE.read_bytes()
+    monkeypatch.setattr(data, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("urllib.request.urlopen", network(content))
+    result = minigpt("prepare", "shakespeare", "--data-dir", tmp_path)
+    assert "1,115,394 characters" in result.out and "65 tokens" in result.out
