@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from minigpt.plots.style import BLUE, VERMILLION, WIDTH, figure, show_whitespace
+from minigpt.plots.style import BLUE, VERMILLION, WIDTH, show_whitespace
 
 # One table of `number_tables`: its name, its values, the labels of its columns.
 Table = tuple[str, ArrayLike, Sequence[str]]
@@ -55,7 +55,8 @@ def draw_attention_map(
     if numbers:
         _write_numbers(axes, shown, dark=0.6)
     labels = [show_whitespace(token) for token in tokens]
-    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if T > 12 else 0)
+    crowded = T > 8 and max(map(len, labels)) > 2
+    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if crowded else 0)
     axes.set_yticks(range(T), labels, fontsize=tick_size)
     axes.tick_params(length=0)
     return image
@@ -69,7 +70,7 @@ def attention_map(
     numbers: bool = False,
 ) -> tuple[Figure, Axes]:
     """Return a new figure of one map of weights (T, T)."""
-    made, axes = plt.subplots(figsize=(5.6, 5))
+    made, axes = plt.subplots(figsize=(5.2, 4.6))
     image = draw_attention_map(axes, weights, tokens, tick_size, numbers)
     _title_over_all(made, title)
     axes.set_xlabel("key: looked at")
@@ -112,7 +113,8 @@ def shaded_sentences(
     The darker a token, the larger its share of the row's largest weight. The position
     that looks is framed, what comes after it hatched.
     """
-    made, axes = figure(title, height=0.6 + 0.42 * len(rows))
+    made, axes = plt.subplots(figsize=(WIDTH, 0.6 + 0.42 * len(rows)))
+    _title_over_all(made, title)
     T = len(tokens)
     for row, (name, weights) in enumerate(rows.items()):
         values = np.asarray(weights, dtype=float)
@@ -125,7 +127,8 @@ def shaded_sentences(
             )
             axes.add_patch(plt.Rectangle((t, row), 1, 0.8, **looks))
             colour = "white" if share > 0.6 else "black"
-            axes.text(t + 0.5, row + 0.4, token, color=colour, ha="center", va="center")
+            shown = show_whitespace(token)
+            axes.text(t + 0.5, row + 0.4, shown, color=colour, ha="center", va="center")
         axes.add_patch(
             plt.Rectangle((position, row), 1, 0.8, fill=False, edgecolor=VERMILLION)
         )
@@ -154,7 +157,7 @@ def number_tables(title: str, rows: Sequence[str], *tables: Table) -> Figure:
         axes.imshow(
             cells, cmap="PuOr", vmin=-1.5 * limit, vmax=1.5 * limit, aspect="auto"
         )
-        _write_numbers(axes, cells, dark=limit * 0.9)
+        _write_numbers(axes, cells, dark=limit * 0.75)
         axes.set_title(name, fontsize=10.5, pad=6)
         axes.set_xticks(range(len(labels)), labels)
         axes.set_yticks(range(len(rows)), rows if axes is all_axes[0][0] else [])
