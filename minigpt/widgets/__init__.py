@@ -6,7 +6,11 @@ import importlib
 from typing import Any
 
 _PANELS: dict[str, str] = {
+    "attention_explorer": "attention",
+    "fable_button": "start",
+    "leak_grid_panel": "attention",
     "sampling_bars": "sampling",
+    "token_explorer": "tokens",
 }
 
 
