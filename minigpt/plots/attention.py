@@ -70,7 +70,7 @@ def attention_map(
     numbers: bool = False,
 ) -> tuple[Figure, Axes]:
     """Return a new figure of one map of weights (T, T)."""
-    made, axes = plt.subplots(figsize=(5.2, 4.6))
+    made, axes = plt.subplots(figsize=(4.6, 3.9) if len(tokens) <= 8 else (5.2, 4.6))
     image = draw_attention_map(axes, weights, tokens, tick_size, numbers)
     _title_over_all(made, title)
     axes.set_xlabel("key: looked at")
