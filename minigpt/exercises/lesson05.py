@@ -35,8 +35,8 @@ def _ask(answer: Any, given: Tensor, *settings: Any, what: str) -> Any:
 @exercise("05.temperature", "one division sharpens or flattens the choice")
 def temperature(answer: Any) -> None:
     """`answer(logits, temperature)` gives the probabilities (V,)."""
-    cases = [(HAND_LOGITS, 0.5), (HAND_LOGITS, 2.0), (HAND_LOGITS, 1.0)]
-    cases += [(_drawn(9, 1), 0.3), (_drawn(63, 2), 1.7)]
+    cases = [(_drawn(63, 2), 1.7), (_drawn(9, 1), 0.3)]
+    cases += [(HAND_LOGITS, 0.5), (HAND_LOGITS, 2.0), (HAND_LOGITS, 1.0)]
     for logits, t in cases:
         result = _ask(answer, logits, t, what="logits")
         compare(
@@ -70,10 +70,10 @@ def _wrong_temperatures(logits: Tensor, t: float) -> dict[str, Tensor]:
 def draw(answer: Any) -> None:
     """`answer(probabilities, u)` gives the id whose stretch of [0, 1) holds u."""
     cases = [
+        (_drawn(9, 3).softmax(dim=0).tolist(), [i / 37 + 0.001 for i in range(37)]),
         ([0.5, 0.25, 0.25], [0.1, 0.3, 0.6, 0.9]),
         ([0.125, 0.125, 0.5, 0.25], [0.05, 0.2, 0.3, 0.7, 0.8, 0.999]),
         ([0.0, 0.75, 0.25, 0.0], [0.1, 0.7, 0.8, 0.99]),
-        (_drawn(9, 3).softmax(dim=0).tolist(), [i / 37 + 0.001 for i in range(37)]),
     ]
     for numbers, us in cases:
         probabilities = torch.tensor(numbers, dtype=torch.float64)
@@ -135,8 +135,8 @@ def _as_id(result: Any) -> int:
 @exercise("05.entropy", "undecided characters count, impossible ones do not")
 def entropy(answer: Any) -> None:
     """`answer(probabilities)` gives the entropy in nats, a float."""
-    cases = [torch.tensor([0.5, 0.25, 0.25]), torch.full((8,), 0.125)]
-    cases += [_drawn(9, 4).softmax(dim=0), torch.tensor([0.9, 0.1])]
+    cases = [_drawn(9, 4).softmax(dim=0), torch.tensor([0.5, 0.25, 0.25])]
+    cases += [torch.full((8,), 0.125), torch.tensor([0.9, 0.1])]
     for probabilities in cases:
         _check_entropy(answer, probabilities)
     for probabilities in (HAND_PROBABILITIES, torch.tensor([0.0, 1.0])):
@@ -196,7 +196,7 @@ def _cut_to(logits: Tensor, kept: Tensor, fill: float = -math.inf) -> Tensor:
 @exercise("05.top_k", "exactly k remain, and they share all of the probability")
 def top_k(answer: Any) -> None:
     """`answer(logits, k)` gives the probabilities (V,) with k of them above 0."""
-    cases = [(HAND_LOGITS, 2), (_drawn(9, 5), 3), (_drawn(63, 6), 10)]
+    cases = [(_drawn(63, 6), 10), (_drawn(9, 5), 3), (HAND_LOGITS, 2)]
     cases += [(_drawn(9, 7), 1), (_drawn(9, 8), 9)]
     for logits, k in cases:
         result = _ask(answer, logits, k, what="logits")
@@ -258,8 +258,8 @@ def _check_ties(answer: Any) -> None:
 @exercise("05.top_p", "as few as can be remain, many only where the model is unsure")
 def top_p(answer: Any) -> None:
     """`answer(probabilities, p)` keeps the fewest that together reach p."""
-    cases = [(HAND_PROBABILITIES, 0.7), (HAND_PROBABILITIES, 0.4)]
-    cases += [(_drawn(9, 9).softmax(dim=0), 0.8), (_drawn(63, 10).softmax(dim=0), 0.9)]
+    cases = [(_drawn(63, 10).softmax(dim=0), 0.4), (_drawn(9, 9).softmax(dim=0), 0.8)]
+    cases += [(HAND_PROBABILITIES, 0.7), (HAND_PROBABILITIES, 0.4)]
     cases += [(torch.tensor([0.1, 0.6, 0.3]), 0.65)]
     for probabilities, p in cases:
         result = want_tensor(
@@ -309,6 +309,7 @@ def _wrong_top_p(probabilities: Tensor, p: float) -> dict[str, Tensor]:
         "the character that crosses p was dropped: without it the sum falls short": (
             _nucleus(probabilities, lambda sums, _: sums < p)
         ),
+        "nothing was cut: all characters kept their probability": plain,
         "those kept no longer sum to 1: divide by their sum": plain * (right > 0),
         "you summed in the order of the ids: sort first, the most probable in front": (
             _nucleus(probabilities, reach, order=rank)
@@ -325,5 +326,4 @@ def _wrong_top_p(probabilities: Tensor, p: float) -> dict[str, Tensor]:
         "you kept one more than it takes to reach p": _nucleus(
             probabilities, lambda *both: rank <= reach(*both).sum()
         ),
-        "nothing was cut: all characters kept their probability": plain,
     }

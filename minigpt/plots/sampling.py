@@ -137,11 +137,11 @@ def entropy_along(
     made, axes = figure(title)
     places = np.arange(len(tokens))
     axes.bar(places, np.asarray(entropy), color=BLUE, width=0.8, alpha=0.85)
-    top = float(np.max(entropy))
+    top = float(np.asarray(entropy).max())
     axes.text(0.99, 0.97, "bar: entropy before it", **_corner(axes, BLUE))
     if surprise is not None:
         axes.plot(places, np.asarray(surprise), "o", color=VERMILLION, markersize=4)
-        top = max(top, float(np.max(surprise)))
+        top = max(top, float(np.asarray(surprise).max()))
         axes.text(0.99, 0.89, "dot: what it cost", **_corner(axes, VERMILLION))
     axes.set_xticks(places, [show_whitespace(t) for t in tokens], fontsize=9)
     axes.tick_params(axis="x", length=0)
