@@ -187,6 +187,8 @@ def copied_runs(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of the runs that texts share with a source, a row for each text.
 
+    Over each character stands the length of the longest run that it belongs to.
+
     Args:
         runs: (start, length) in characters of each text's runs, by the text's name.
     """
@@ -198,19 +200,26 @@ def copied_runs(
         sharey=True,
         squeeze=False,
     )
-    for colour, axes, (name, values) in zip(
-        COLOURS, column[:, 0], runs.items(), strict=False
+    for n, (axes, (name, found)) in enumerate(
+        zip(column[:, 0], runs.items(), strict=True)
     ):
-        for start, length in values:
-            ends = [start, start + length]
-            axes.fill_between(ends, length, color=colour, alpha=0.3, lw=0)
-            axes.plot(ends, [length, length], color=colour, linestyle="-")
+        colour = COLOURS[n % len(COLOURS)]
+        axes.stairs(_covering(found), fill=True, color=colour, alpha=0.85)
         axes.set_title(name, loc="left", fontsize=10.5, color=colour, pad=3)
         axes.set_ylabel("run length")
     column[-1, 0].set_xlabel("position in the text (characters)")
     column[0, 0].set_ylim(bottom=0)
     _title_above(made, title)
     return made, list(column[:, 0])
+
+
+def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return for each position the length of the longest run that covers it."""
+    covering = np.zeros(max((start + length for start, length in runs), default=1))
+    for start, length in runs:
+        part = covering[start : start + length]
+        np.maximum(part, length, out=part)
+    return covering
 
 
 def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
