@@ -1,6 +1,7 @@
 """Hold a session: ask for a prompt and settings, write, and ask again."""
 
 import contextlib
+import locale
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -173,7 +174,10 @@ class Session:
 
 
 def _edit_lines() -> None:
-    """Let arrow keys edit an answer and bring back earlier ones, where that exists."""
-    if sys.stdin.isatty():
+    """Let arrow keys edit an answer and bring back earlier ones, where that exists.
+
+    Not where the locale is missing: readline would then tear Cyrillic to bytes.
+    """
+    if sys.stdin.isatty() and "utf" in locale.setlocale(locale.LC_CTYPE).lower():
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401
