@@ -159,9 +159,8 @@ def summary_html(before: Tensor, after: Tensor) -> str:
     """Return one line of HTML: how many tokens remain, and how unsure the choice is."""
     kept = int((after > 0).sum())
     return (
-        f"<div>{kept} of {len(after)} tokens can be drawn. Perplexity "
-        f"{perplexity(before):.1f} before, {perplexity(after):.1f} after: as unsure as "
-        "among that many equally probable ones.</div>"
+        f"<div>{kept} of {len(after)} tokens can be drawn. Perplexity: "
+        f"{perplexity(before):.1f} before, {perplexity(after):.1f} after.</div>"
     )
 
 
