@@ -1,15 +1,12 @@
 """A session asks, writes and asks again, in English and in Russian."""
 
-import codecs
 import os
 import re
-import select
 import string
-import subprocess
-import sys
 import time
 
 import pytest
+from terminal import Terminal
 
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli import console
@@ -196,39 +193,6 @@ def test_an_unknown_language(minigpt, trained):
     assert "unknown language 'fr'" in complaint and "en, ru" in complaint
 
 
-class Terminal:
-    """A process in a terminal, and what it has written and nobody has read yet."""
-
-    def __init__(self, *words, **environment):
-        import fcntl
-        import pty
-        import termios
-
-        self.end, other = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "minigpt", *map(str, words)],
-            stdin=other, stdout=other, stderr=other, start_new_session=True,
-            env={**os.environ, "TERM": "dumb", **environment},
-            # So that Ctrl-C in this terminal reaches the process.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )  # fmt: skip
-        os.close(other)
-        self.unread = ""
-        self.decode = codecs.getincrementaldecoder("utf-8")().decode
-
-    def type(self, text):
-        os.write(self.end, text.encode())
-
-    def read_until(self, text, seconds=30):
-        """Read up to this text, or fail if it does not come."""
-        deadline = time.monotonic() + seconds
-        while text not in self.unread:
-            ready, _, _ = select.select([self.end], [], [], deadline - time.monotonic())
-            assert ready, f"{text!r} is not in {self.unread!r}"
-            self.unread += self.decode(os.read(self.end, 4096))
-        self.unread = self.unread.partition(text)[2]
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("locale", ["ru_RU.UTF-8", "C.UTF-8"])
 def test_in_a_real_terminal(trained_ru, locale):
@@ -247,5 +211,4 @@ def test_in_a_real_terminal(trained_ru, locale):
     time.sleep(0.3)  # a Ctrl-C before Python waits for the answer would be held back
     terminal.type("\x03")
     terminal.read_until("До свидания!")
-    assert terminal.process.wait(60) == 0
-    os.close(terminal.end)
+    assert terminal.close() == 0
