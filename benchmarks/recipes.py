@@ -1,0 +1,59 @@
+"""Name the recipes and the text that the training benchmarks share."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from minigpt.config import PRESETS, GPTConfig, TrainConfig
+from minigpt.tokenizer import CharTokenizer
+
+Recipe = tuple[GPTConfig, TrainConfig]
+
+# nanoGPT's settings for a CPU: github.com/karpathy/nanoGPT#i-only-have-a-macbook
+REFERENCE = (
+    GPTConfig(block_size=64, n_layer=4, n_head=4, n_embd=128),
+    TrainConfig(
+        batch_size=12,
+        max_iters=2000,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        warmup_iters=100,
+        schedule="cosine",
+        min_lr_ratio=0.1,
+        weight_decay=0.1,
+        beta1=0.9,
+        beta2=0.99,
+        grad_clip=1.0,
+    ),
+)
+
+# GPT-2's architecture, no better than the reference and as soon as possible.
+QUICK = (
+    GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=96),
+    TrainConfig(
+        batch_size=16,
+        max_iters=400,
+        optimizer="muon",
+        learning_rate=8e-3,
+        muon_learning_rate=0.04,
+        warmup_iters=10,
+        schedule="linear",
+        min_lr_ratio=0.0,
+    ),
+)
+
+
+def recipes() -> dict[str, Recipe]:
+    """Return every recipe by its name, the presets of the package among them."""
+    presets = {name: (p.model, p.training) for name, p in PRESETS.items()}
+    return {"reference": REFERENCE, "quick": QUICK} | presets
+
+
+def read_ids(path: Path) -> tuple[Tensor, Tensor, int]:
+    """Return the first 90 % of a text's characters, the rest, and how many differ."""
+    text = path.read_text(encoding="utf-8")
+    tokenizer = CharTokenizer.from_text(text)
+    ids = torch.tensor(tokenizer.encode(text), dtype=torch.int32)
+    cut = int(0.9 * len(ids))
+    return ids[:cut], ids[cut:], tokenizer.vocab_size
