@@ -1,0 +1,189 @@
+"""Keep the keys and values of texts, so that a new token costs only its own position.
+
+Letters: B texts, T positions, C channels, H heads, D head size, L layers, V vocabulary.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigpt.decoding.support import obstacle
+from minigpt.decoding.threads import one_thread
+from minigpt.decoding.weights import EPSILON, GELU_SHIFT, Array, Layer, snapshot
+from minigpt.model import GPT
+
+# OpenBLAS multiplies this few positions without repacking the matrix first; more are
+# faster as a stack of such products than as one.
+STACK = 8
+
+# subtle: NumPy adds an array without dimensions twice as fast as a number.
+ONE, ZERO, SHIFT = (np.array(x, np.float32) for x in (1, 0, GELU_SHIFT))
+
+
+class Scratch:
+    """The arrays that T new positions of B texts pass through, allocated once."""
+
+    def __init__(self, B: int, T: int, C: int, H: int, L: int) -> None:
+        n, D = B * T, C // H
+        shape = (n,) if n <= STACK else (math.ceil(n / STACK), STACK)
+        self.multiply = np.dot if n <= STACK else np.matmul
+        self.single = n == 1
+        self.stream, self.added = np.zeros((2, *shape, C), np.float32)
+        self.qkv = np.zeros((*shape, 3 * C), np.float32)
+        self.wide, self.bend = np.zeros((2, *shape, 4 * C), np.float32)
+        self.peaks = np.zeros((L, B, H, T, 1), np.float32)
+        # What meets a matrix ends in a 1, for the bias in the matrix's last row.
+        self.unit, self.gathered = np.ones((2, *shape, C + 1), np.float32)
+        self.bent = np.ones((*shape, 4 * C + 1), np.float32)
+
+        # The same memory, seen otherwise; rows past n only fill up the stack.
+        self.row = self.stream.reshape(-1, C)[0]
+        self.direction, self.activated = self.unit[..., :-1], self.bent[..., :-1]
+        self.embedded = self.stream.reshape(-1, C)[:n].reshape(B, T, C)
+        qkv = self.qkv.reshape(-1, 3 * C)[:n].reshape(B, T, 3, H, D)
+        self.query_key = qkv[:, :, :2]
+        self.query, self.key, self.value = qkv.transpose(2, 0, 3, 1, 4)  # (B, H, T, D)
+        heads = self.gathered.reshape(-1, C + 1)[:n, :C].reshape(B, T, H, D)
+        assert np.shares_memory(heads, self.gathered)
+        self.heads = heads.swapaxes(1, 2)  # (B, H, T, D)
+        self.mask = np.triu(np.full((T, T), -np.inf, np.float32), 1)
+
+
+class Decoder:
+    """A copy of a model, and what B texts of one length have left in its cache.
+
+    >>> decoder = Decoder(model)
+    >>> decoder.fill([ids[:-1]])
+    >>> decoder.step(ids[-1:])  # (1, V): the last row of model(ids), up to rounding
+
+    There is room for one block. Positions are counted from its start, so a text that
+    outgrows it is filled in anew, from where `sampling.context_start` says.
+
+    Raises:
+        ValueError: the model is not as `GPT` built it (see `support.obstacle`).
+    """
+
+    def __init__(self, model: GPT, texts: int = 1) -> None:
+        if reason := obstacle(model):
+            raise ValueError(f"this model cannot be decoded with a cache: {reason}")
+        c = model.config
+        self.weights = snapshot(model)
+        self.length = 0
+        shape = (c.n_layer, texts, c.n_head, c.block_size, c.head_size)
+        self.keys, self.values = np.zeros((2, *shape), np.float32)  # (L, B, H, T, D)
+        self._epsilon = c.n_embd * self.weights.epsilon
+        self._scale = float(np.linalg.norm(self.weights.unembed, axis=0).max())
+        self._largest_score = 0.0
+        self._step = Scratch(texts, 1, c.n_embd, c.n_head, c.n_layer)
+        self._fill = Scratch(1, 1, c.n_embd, c.n_head, c.n_layer)
+
+    @property
+    def error(self) -> float:
+        """How far logits may be from the model's own: several times the worst seen.
+
+        Rounding grows with the numbers it happens to: the logits at the end, and the
+        attention scores before softmax, whose errors become factors.
+        """
+        return self._scale * EPSILON * (16 + self._largest_score)
+
+    def fill(self, ids: Sequence[Sequence[int]]) -> None:
+        """Forget what was kept, and keep T >= 0 positions of each text, ids (B, T)."""
+        L, B, H, _, D = self.keys.shape
+        self.length, self._largest_score = len(ids[0]), 0.0
+        if not self.length:
+            return
+        if self._fill.embedded.shape[1] != self.length:
+            self._fill = Scratch(1, self.length, H * D, H, L)
+        with np.errstate(all="ignore"), one_thread():
+            # Text by text, so that what goes from product to product stays at hand.
+            for text in range(B):
+                self._fill_one(ids[text], slice(text, text + 1))
+
+    def _fill_one(self, ids: Sequence[int], text: slice) -> None:
+        s, (*lower, last) = self._fill, enumerate(self.weights.layers)
+        self._embed(s, [ids], 0)
+        for i, layer in lower:
+            self._keep(s, i, layer, text, 0)
+            self._gather(s, i, layer, text)
+            self._feed_forward(s, layer)
+        self._keep(s, *last, text, 0)  # what comes after it, no other position sees
+        self._note_scores(s)
+
+    def step(self, ids: Sequence[int]) -> Array:
+        """Keep one more id of each text, (B,); return the logits after it, (B, V)."""
+        s, every = self._step, slice(None)
+        start, self.length = self.length, self.length + 1
+        with np.errstate(all="ignore"), one_thread():
+            self._embed(s, [[i] for i in ids], start)
+            for i, layer in enumerate(self.weights.layers):
+                self._keep(s, i, layer, every, start)
+                self._gather(s, i, layer, every)
+                self._feed_forward(s, layer)
+            self._note_scores(s)
+            self._normalise(s)
+            logits = s.multiply(s.unit, self.weights.unembed)
+        return logits.reshape(-1, logits.shape[-1])[: len(ids)]
+
+    def _embed(self, s: Scratch, ids: Sequence[Sequence[int]], start: int) -> None:
+        s.embedded[:] = self.weights.token[np.array(ids)]
+        if self.weights.position is not None:
+            s.embedded += self.weights.position[start : self.length]
+
+    def _normalise(self, s: Scratch) -> None:
+        if s.single:
+            length = math.sqrt(float(s.row.dot(s.row)) + self._epsilon)
+            np.multiply(s.stream, 1 / length, out=s.direction)
+        else:
+            squares = np.vecdot(s.stream, s.stream)[..., None]
+            np.divide(s.stream, np.sqrt(squares + self._epsilon), out=s.direction)
+
+    def _keep(self, s: Scratch, i: int, layer: Layer, texts: slice, start: int) -> None:
+        self._normalise(s)
+        s.multiply(s.unit, layer.qkv, out=s.qkv)
+        if self.weights.turn is not None:
+            self._turn(s.query_key, self.weights.turn[start : self.length])
+        self.keys[i, texts, :, start : self.length] = s.key
+        self.values[i, texts, :, start : self.length] = s.value
+
+    def _turn(self, query_key: Array, turn: NDArray[np.complex64]) -> None:
+        squares = np.vecdot(query_key, query_key)[..., None]  # (B, T, 2, H, 1)
+        query_key /= np.sqrt(squares + query_key.shape[-1] * EPSILON)
+        pairs = query_key.view(np.complex64)  # (B, T, 2, H, D / 2)
+        pairs *= turn[:, None, None]
+
+    def _gather(self, s: Scratch, i: int, layer: Layer, texts: slice) -> None:
+        keys = self.keys[i, texts, :, : self.length]
+        values = self.values[i, texts, :, : self.length]
+        weights = s.query @ keys.swapaxes(-1, -2)  # (B, H, T, length)
+        if len(s.mask) > 1:
+            weights += s.mask
+        weights -= np.maximum.reduce(weights, -1, out=s.peaks[i], keepdims=True)
+        np.exp(weights, out=weights)
+        sums = np.add.reduce(weights, -1, keepdims=True)
+        np.divide(weights @ values, sums, out=s.heads)
+        s.multiply(s.gathered, layer.out, out=s.added)
+        s.stream += s.added
+
+    def _feed_forward(self, s: Scratch, layer: Layer) -> None:
+        self._normalise(s)
+        s.multiply(s.unit, layer.up, out=s.wide)
+        if self.weights.turn is not None:  # modern: ReLU squared
+            np.maximum(s.wide, ZERO, out=s.wide)
+            np.multiply(s.wide, s.wide, out=s.activated)
+        else:
+            self._gelu(s)
+        s.multiply(s.bent, layer.down, out=s.added)
+        s.stream += s.added
+
+    def _gelu(self, s: Scratch) -> None:
+        np.multiply(s.wide, s.wide, out=s.bend)
+        s.bend += SHIFT
+        s.bend *= s.wide
+        np.tanh(s.bend, out=s.bend)
+        s.bend += ONE
+        np.multiply(s.bend, s.wide, out=s.activated)
+
+    def _note_scores(self, s: Scratch) -> None:
+        self._largest_score = max(self._largest_score, float(np.abs(s.peaks).max()))
