@@ -122,11 +122,13 @@ class TrainConfig:
         _check_positive(self, "batch_size", "max_iters", "learning_rate")
         _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
         _check_fraction(self, "beta1", "beta2")
-        for name in "warmup_iters", "weight_decay", "grad_clip", "seed":
+        for name in "warmup_iters", "weight_decay", "grad_clip":
             if not getattr(self, name) >= 0:
                 raise ValueError(
                     f"{name} must be at least 0, not {getattr(self, name)}"
                 )
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
         if not 0 <= self.min_lr_ratio <= 1:
             raise ValueError(f"min_lr_ratio must be 0 to 1, not {self.min_lr_ratio}")
         _check_choice(self, "optimizer", ("adamw", "muon"))

@@ -77,10 +77,18 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn what goes wrong into an OSError whose message says what to do."""
     try:
         yield
-    # torch.save reports a full disk as a RuntimeError.
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise OSError(
-            f"could not write {path}: {reason}; choose another folder or free some "
-            "space"
+            f"could not write {path}: {_reason(error)}; choose another folder or free "
+            "some space"
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    # torch.save answers a full disk with an error of its own on top of the real one.
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return str(error).partition("\n")[0]
