@@ -10,7 +10,9 @@ _PANELS: dict[str, str] = {
     "fable_button": "start",
     "leak_grid_panel": "attention",
     "sampling_bars": "sampling",
+    "stream_panel": "block",
     "token_explorer": "tokens",
+    "training_panel": "training",
 }
 
 

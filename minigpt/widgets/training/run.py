@@ -1,0 +1,203 @@
+"""Hold a run: a model in training, how far it is, and how long it will take."""
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from minigpt.baselines import Baselines, baselines
+from minigpt.checkpoint import Checkpoint, TrainingState
+from minigpt.config import TrainConfig
+from minigpt.data import Dataset
+from minigpt.model import GPT
+from minigpt.optim import Optimizer, make_optimizer
+from minigpt.training import Step, evaluation, find_device, train
+from minigpt.widgets.training.choices import Choice, opening, sizes
+from minigpt.widgets.training.pace import Gate
+
+# Small batches, so that an evaluation can be left within a fraction of a second.
+EVAL_TOKENS = 1024
+MOST_EVALUATIONS, EVAL_SHARE = 20, 0.1
+FEWEST_ITERATIONS = 20
+TRIAL_SECONDS, MOST_TRIALS = 2.0, 40
+
+
+@dataclass
+class Run:
+    """A model in training.
+
+    Attributes:
+        start: how a sample of its text begins.
+        iteration: updates made so far.
+        steps: those made since the run was begun or taken up here.
+        val_losses: (iteration, nats per token) of each evaluation so far.
+        unmeasured: whether an evaluation that was due has been left.
+        evaluation_seconds: how long the last one took.
+    """
+
+    dataset: Dataset
+    baselines: Baselines
+    start: str
+    model: GPT
+    config: TrainConfig
+    optimizer: Optimizer
+    iteration: int = 0
+    steps: list[Step] = field(default_factory=list)
+    val_losses: list[tuple[int, float]] = field(default_factory=list)
+    unmeasured: bool = False
+    evaluation_seconds: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations are done."""
+        return self.iteration >= self.config.max_iters
+
+    def advance(self, gate: Gate) -> Iterator[Step]:
+        """Yield the steps that are left, measured where that is due.
+
+        An evaluation ends early, its step without `val_loss`, as soon as the gate
+        closes, and is made up for when the run goes on.
+        """
+        if self.unmeasured:
+            self._make_up(gate)
+        steps = train(
+            self.model,
+            self.dataset.train_ids,
+            self.dataset.val_ids,
+            self.config,
+            optimizer=self.optimizer,
+            start=self.iteration,
+            measure=lambda model, ids: self._measure(gate),
+        )
+        for step in steps:
+            self.iteration = step.iteration
+            self.steps.append(step)
+            if step.val_loss is not None:
+                self.val_losses.append((step.iteration, step.val_loss))
+            yield step
+
+    def _measure(self, gate: Gate) -> float | None:
+        ids, total, began = self.dataset.val_ids, 0.0, time.perf_counter()
+        parts = evaluation(self.model, ids, EVAL_TOKENS)
+        for part in parts:
+            total += part
+            if not gate.open:
+                parts.close()  # type: ignore[attr-defined]
+                self.unmeasured = True
+                return None
+        self.unmeasured = False
+        self.evaluation_seconds = time.perf_counter() - began
+        return total / (len(ids) - 1)
+
+    def _make_up(self, gate: Gate) -> None:
+        loss = self._measure(gate)
+        if loss is not None:
+            self.val_losses.append((self.iteration, loss))
+            if self.steps:
+                self.steps[-1] = replace(self.steps[-1], val_loss=loss)
+
+    def state(self) -> TrainingState:
+        """Return what a checkpoint must hold so that the run can go on."""
+        optimizer, done = self.optimizer.state_dict(), list(self.val_losses)
+        return TrainingState(self.config, self.iteration, optimizer, done)
+
+    def snapshot(self) -> Checkpoint:
+        """Return the model as it is now, in a copy that further training leaves."""
+        return Checkpoint(deepcopy(self.model).eval(), self.dataset.tokenizer, None)
+
+    def extend(self, seconds: float, gate: Gate) -> None:
+        """Give a finished run as many more iterations as fit into the seconds."""
+        more = plan(self.model, self.dataset, self.config, seconds, gate)
+        max_iters = self.iteration + more.max_iters
+        self.config = replace(more, max_iters=max_iters)
+
+
+def begin(choice: Choice, dataset: Dataset, content: str) -> Run:
+    """Return a new run whose config does not know yet how long it will be.
+
+    Raises:
+        ValueError: the text has too few tokens.
+    """
+    shape, config = sizes()[choice.size]
+    V = dataset.tokenizer.vocab_size
+    known = baselines(dataset.train_ids, dataset.val_ids, V)
+    torch.manual_seed(config.seed)
+    model = GPT(replace(shape, vocab_size=V)).to(find_device(config.device))
+    start = opening(choice.text, content)
+    return Run(dataset, known, start, model, config, make_optimizer(model, config))
+
+
+def take_up(saved: Checkpoint, choice: Choice, dataset: Dataset, content: str) -> Run:
+    """Return the run that was saved, to go on with the same text.
+
+    Raises:
+        ValueError: it was saved for writing only, or learned from another text.
+    """
+    state = saved.training
+    if state is None:
+        raise ValueError("the saved model cannot be trained on: train a new one")
+    if saved.tokenizer.to_dict() != dataset.tokenizer.to_dict():
+        raise ValueError(
+            "the saved model learned from a text with other characters: choose that "
+            "text to go on, or train a new model"
+        )
+    V = dataset.tokenizer.vocab_size
+    known = baselines(dataset.train_ids, dataset.val_ids, V)
+    model = saved.model.to(find_device(state.config.device))
+    optimizer = make_optimizer(model, state.config)
+    optimizer.load_state_dict(state.optimizer)
+    start = opening(choice.text, content)
+    run = Run(dataset, known, start, model, state.config, optimizer)
+    run.iteration, run.val_losses = state.iteration, list(state.val_losses)
+    return run
+
+
+def plan(
+    model: GPT, dataset: Dataset, config: TrainConfig, seconds: float, gate: Gate
+) -> TrainConfig:
+    """Return the config with as many iterations as fit into the seconds here.
+
+    A copy of the model is trained for a moment to see how fast this machine is. The
+    whole schedule of the learning rate thus fits into the time.
+
+    Raises:
+        ValueError: the text is too short.
+        Stopped: the gate asks for it.
+    """
+    began = time.perf_counter()
+    per_iteration, per_evaluation = time_a_copy(model, dataset, config, gate)
+    left = max(seconds - (time.perf_counter() - began), 0.1)
+    evaluations = min(max(int(EVAL_SHARE * left / per_evaluation), 2), MOST_EVALUATIONS)
+    fitting = (left - evaluations * per_evaluation) / per_iteration
+    max_iters = max(int(fitting), FEWEST_ITERATIONS)
+    return replace(
+        config,
+        max_iters=max_iters,
+        warmup_iters=min(config.warmup_iters, max_iters // 10),
+        eval_interval=math.ceil(max_iters / evaluations),
+    )
+
+
+def time_a_copy(
+    model: GPT, dataset: Dataset, config: TrainConfig, gate: Gate
+) -> tuple[float, float]:
+    """Return the seconds that an iteration and a whole evaluation take, once warm."""
+    copy, val_ids = deepcopy(model), dataset.val_ids
+    endless = replace(config, max_iters=10**6, eval_interval=10**6)
+    began, seconds = time.perf_counter(), []
+    for step in train(copy, dataset.train_ids, val_ids, endless):
+        seconds.append(step.seconds)
+        gate.check()
+        warm = time.perf_counter() - began > TRIAL_SECONDS and len(seconds) > 3
+        if warm or len(seconds) == MOST_TRIALS:
+            break
+    some = val_ids[: EVAL_TOKENS + 1]
+    for _ in range(2):
+        began = time.perf_counter()
+        sum(evaluation(copy, some, EVAL_TOKENS))
+        per_token = (time.perf_counter() - began) / len(some)
+    return statistics.mean(seconds[2:]), per_token * len(val_ids)

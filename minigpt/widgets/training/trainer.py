@@ -1,0 +1,258 @@
+"""Train in a thread of its own, so that buttons answer while the model learns."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from minigpt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from minigpt.data import find_source, make_dataset, read_text
+from minigpt.decoding import generate
+from minigpt.files import CHECKPOINTS, ROOT
+from minigpt.tokenizer import stream_text
+from minigpt.training import TrainingDiverged
+from minigpt.widgets.training.choices import Choice
+from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
+from minigpt.widgets.training.run import Run, begin, plan, take_up
+
+SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 240, 0.5
+# Of the training time: each sample and each redraw waits until it is no more than this.
+SHARE = 0.01
+WORKING = ("preparing", "training", "paused")
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The model as it was when it was last looked at; training leaves it be."""
+
+    checkpoint: Checkpoint
+    iteration: int
+
+
+class Trainer:
+    """Trains in a background thread; what it has reached is in plain attributes.
+
+    Attributes:
+        phase: "ready", "preparing", "training", "paused", "stopped", "finished" or
+            "failed".
+        problem: what went wrong, in words, or "".
+        saved: where the model was saved, in words, or "".
+        show: called, mostly in the thread, whenever there is something new to see.
+        run: the run in progress or last made, None before the first.
+        newest: a copy of its model, None before there is one.
+        sample: what that copy writes.
+        seconds: spent in training, pauses and saving not counted.
+    """
+
+    def __init__(self, folder: Path = CHECKPOINTS) -> None:
+        self.show: Callable[[], None] = lambda: None
+        self.path = folder / "model_final.pt"
+        self.phase = "ready"
+        self.problem = self.saved = self.sample = ""
+        self.run: Run | None = None
+        self.newest: Newest | None = None
+        self.seconds = 0.0
+        self.redraws = Pace(0.3, SHARE)
+        self.samples = Pace(4.0, SHARE)
+        self._gate = Gate()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether its thread is alive: learning, in a pause, or saving."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def working(self) -> bool:
+        """Whether it can be paused and stopped."""
+        return self.phase in WORKING
+
+    @property
+    def asked(self) -> str:
+        """What it was asked and has not done yet: "Stopping", "Pausing" or ""."""
+        if self._gate.stopped:
+            return "Stopping"
+        return "" if self._gate.open else "Pausing"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the iterations that are left will take; None if that is unknown."""
+        run = self.run
+        if run is None or run.finished:
+            return None if run is None else 0.0
+        recent = run.steps[-50:]
+        if not recent:
+            return None
+        per_iteration = sum(step.seconds for step in recent) / len(recent)
+        iterations = run.config.max_iters - run.iteration
+        evaluations = -(-iterations // run.config.eval_interval)
+        return iterations * per_iteration + evaluations * run.evaluation_seconds
+
+    def train(self, choice: Choice, other: "Trainer | None" = None) -> None:
+        """Begin a new run; nothing happens while one is under way.
+
+        `other` is a trainer whose thread is to end first.
+        """
+        self._begin(lambda: self._new_run(choice), other)
+
+    def go_on(self, choice: Choice, other: "Trainer | None" = None) -> None:
+        """End the pause, or take up the run that was stopped, finished or saved."""
+        if self.working:
+            self._gate.go_on()
+        else:
+            self._begin(lambda: self._old_run(choice), other)
+
+    def pause(self) -> None:
+        """Hold on after this iteration."""
+        self._gate.hold()
+
+    def stop(self) -> None:
+        """End after this iteration, and save what was learned."""
+        self._gate.stop()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread to end."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    # All below runs in the thread.
+
+    def _begin(self, prepare: Callable[[], Run], other: "Trainer | None") -> None:
+        if self.working:
+            return
+        self._gate, before = Gate(), self._thread
+        self.problem = self.saved = ""
+        self._enter("preparing")
+
+        def work() -> None:
+            if before is not None:
+                before.join()  # it may still be saving
+            if other is not None:
+                other.join()
+            self._guard(prepare)
+
+        self._thread = threading.Thread(target=work, name="training", daemon=True)
+        self._thread.start()
+
+    def _guard(self, prepare: Callable[[], Run]) -> None:
+        """Prepare a run and train; whatever goes wrong ends as words."""
+        try:
+            self._learn(prepare())
+        except Stopped:
+            self._enter("stopped" if self.run else "ready")
+        except TrainingDiverged as error:
+            self.run = None
+            self._fail(f"{error}; or choose another size")
+        except MemoryError:
+            self._fail("out of memory: choose a smaller size")
+        except Exception as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            self._fail(lines[0])
+
+    def _fail(self, problem: str) -> None:
+        self.problem = problem
+        self._enter("failed")
+
+    def _enter(self, phase: str) -> None:
+        self.phase = phase
+        self.show()
+
+    def _new_run(self, choice: Choice) -> Run:
+        began = time.perf_counter()
+        content = self._read(choice.text)
+        run = begin(choice, make_dataset(content), content)
+        self.run, self.sample, self.seconds = None, "", 0.0
+        seconds = 60 * choice.minutes - (time.perf_counter() - began)
+        run.config = plan(run.model, run.dataset, run.config, seconds, self._gate)
+        return run
+
+    def _old_run(self, choice: Choice) -> Run:
+        run = self.run
+        if run is None:
+            content = self._read(choice.text)
+            saved = load_checkpoint(self.path)
+            run = take_up(saved, choice, make_dataset(content), content)
+        if run.finished and not run.unmeasured:
+            run.extend(60 * choice.minutes, self._gate)
+        return run
+
+    def _read(self, text: str) -> str:
+        # Only a download takes long enough for somebody to lose patience.
+        content = patiently(lambda: read_text(find_source(text)), self._gate)
+        self._gate.check()
+        return content
+
+    def _learn(self, run: Run) -> None:
+        self.run = run
+        self._enter("training")
+        before = time.perf_counter()
+        for _ in run.advance(self._gate):
+            now = time.perf_counter()
+            self.seconds += now - before
+            before = now
+            self._report()
+            if not self._gate.open:
+                self._hold()
+                before = time.perf_counter()
+            if self._gate.stopped:
+                break
+        done = run.finished and not run.unmeasured
+        self._keep("finished" if done else "stopped")
+
+    def _report(self) -> None:
+        if self.samples.due:
+            with self.samples.measured():
+                self._publish()
+        if self.redraws.due:
+            with self.redraws.measured():
+                self.show()
+
+    def _hold(self) -> None:
+        """Save, and wait for what comes next, if a pause was asked for."""
+        if self._gate.stopped:
+            return
+        self._keep("paused")
+        self._gate.wait()
+        self.problem = self.saved = ""
+        if not self._gate.stopped:
+            self._enter("training")
+
+    def _keep(self, phase: str) -> None:
+        """Enter a phase in which nothing is learned: show it, publish and save."""
+        self._enter(phase)
+        self._publish()
+        self._save()
+        self.show()
+
+    def _publish(self) -> None:
+        """Copy the model for others to use, and let the copy write a sample."""
+        assert self.run is not None
+        checkpoint = self.run.snapshot()
+        self.newest = Newest(checkpoint, self.run.iteration)
+        tokenizer = checkpoint.tokenizer
+        ids = generate(
+            checkpoint.model,
+            tokenizer.encode(self.run.start),
+            SAMPLE_LENGTH,
+            temperature=SAMPLE_TEMPERATURE,
+        )
+        pieces = [self.run.start]
+        open_before = self._gate.open
+        for piece in stream_text(tokenizer, ids):
+            pieces.append(piece)
+            if open_before and not self._gate.open:
+                return  # somebody waits for the answer to a button
+        self.sample = "".join(pieces)
+
+    def _save(self) -> None:
+        assert self.run is not None
+        run = self.run
+        try:
+            save_checkpoint(self.path, run.model, run.dataset.tokenizer, run.state())
+        except OSError as error:
+            self.problem = f"not saved: {error}; the model is still here to play with"
+            return
+        here = self.path.is_relative_to(ROOT)
+        shown = self.path.relative_to(ROOT) if here else self.path
+        self.saved = f"The model is saved in {shown}."
