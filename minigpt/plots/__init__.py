@@ -12,6 +12,7 @@ from minigpt.plots.attention import (
     number_tables,
     shaded_sentences,
 )
+from minigpt.plots.course import course_map
 from minigpt.plots.sampling import (
     copied_runs,
     draw_by_chance,
@@ -33,6 +34,8 @@ from minigpt.plots.style import (
     show_whitespace,
     use_house_style,
 )
+from minigpt.plots.tokens import byte_rows, token_rows
+
 
 __all__ = [
     "BLUE",
@@ -44,7 +47,9 @@ __all__ = [
     "VERMILLION",
     "attention_grid",
     "attention_map",
+    "byte_rows",
     "copied_runs",
+    "course_map",
     "draw_attention_map",
     "draw_by_chance",
     "draw_next_bars",
@@ -57,5 +62,6 @@ __all__ = [
     "repeat_maps",
     "shaded_sentences",
     "show_whitespace",
+    "token_rows",
     "use_house_style",
 ]

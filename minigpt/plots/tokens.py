@@ -17,6 +17,9 @@ FONTS = ["DejaVu Sans Mono", "DejaVu Sans"]
 CHARACTER, GAP, LINE = 0.105, 0.05, 0.52  # inches
 _CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
+# The x, the line, the width and the text of one token's box.
+Box = tuple[float, int, float, str]
+
 
 def token_rows(
     rows: Sequence[tuple[str, Sequence[str], Sequence[int] | None]], title: str
@@ -32,23 +35,33 @@ def token_rows(
     for label, tokens, ids in rows:
         boxes, lines = _lay_out(tokens, ids)
         line = LINE if ids is not None else 0.66 * LINE
-        laid_out.append((y, label, boxes, ids, line))
-        y += 0.3 + lines * line
+        head = 0.3 if label else 0.0
+        laid_out.append((y, label, boxes, ids, (head, line)))
+        y += head + lines * line
     made, axes = plt.subplots(figsize=(WIDTH, y + 0.5))
-    for top, label, boxes, ids, line in laid_out:
+    for top, label, boxes, ids, (head, line) in laid_out:
         axes.text(0, top + 0.16, label, fontsize=10, color=GREY, va="center")
-        for n, (x, row, width, token) in enumerate(boxes):
-            where = (x, top + 0.3 + row * line)
-            height = line - 0.1
-            _box(axes, where, (width, height), TINTS[n % len(TINTS)])
-            middle = x + width / 2
-            depth = height * (0.32 if ids is not None else 0.5)
-            axes.text(middle, where[1] + depth, token, family=FONTS, **_CENTRED)
-            if ids is not None:
-                number = (middle, where[1] + 0.76 * height, str(ids[n]))
-                axes.text(*number, fontsize=7.5, color="#444444", **_CENTRED)
+        _draw_row(axes, boxes, ids, top + head, line)
     _finish(axes, y, title)
     return made, axes
+
+
+def _draw_row(
+    axes: Axes,
+    boxes: Sequence[Box],
+    ids: Sequence[int] | None,
+    top: float,
+    line: float,
+) -> None:
+    height = line - 0.1
+    for n, (x, row, width, token) in enumerate(boxes):
+        y, middle = top + row * line, x + width / 2
+        _box(axes, (x, y), (width, height), TINTS[n % len(TINTS)])
+        depth = height * (0.32 if ids is not None else 0.5)
+        axes.text(middle, y + depth, token, family=FONTS, **_CENTRED)
+        if ids is not None:
+            where = (middle, y + 0.76 * height)
+            axes.text(*where, str(ids[n]), fontsize=7.5, color="#444444", **_CENTRED)
 
 
 def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
@@ -74,10 +87,8 @@ def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
     return made, axes
 
 
-def _lay_out(
-    tokens: Sequence[str], ids: Sequence[int] | None
-) -> tuple[list[tuple[float, int, float, str]], int]:
-    """Return (x, line, width, shown text) of each token's box, and how many lines."""
+def _lay_out(tokens: Sequence[str], ids: Sequence[int] | None) -> tuple[list[Box], int]:
+    """Return where each token's box goes, and how many lines they take."""
     boxes = []
     x, line = 0.0, 0
     for n, token in enumerate(tokens):
