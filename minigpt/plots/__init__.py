@@ -20,6 +20,7 @@ from minigpt.plots.sampling import (
     entropy_along,
     next_bars,
     repeat_maps,
+    work_maps,
 )
 from minigpt.plots.style import (
     BLUE,
@@ -35,7 +36,6 @@ from minigpt.plots.style import (
     use_house_style,
 )
 from minigpt.plots.tokens import byte_rows, token_rows
-
 
 __all__ = [
     "BLUE",
@@ -64,4 +64,5 @@ __all__ = [
     "show_whitespace",
     "token_rows",
     "use_house_style",
+    "work_maps",
 ]
