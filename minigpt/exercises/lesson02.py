@@ -198,7 +198,13 @@ def scores(answer: Any) -> None:
     for shape in ((2, 4, 3), (3, 5, 16)):
         q, k = _draw(shape, shape)
         right = q @ k.transpose(-2, -1) / math.sqrt(shape[-1])
-        _judge(answer(q.clone(), k.clone()), right, _score_mistakes(q, k), "your score")
+        try:
+            result = answer(q.clone(), k.clone())
+        except RuntimeError:
+            raise Mistake(
+                "q and k do not fit together like this: swap the last two axes of k"
+            ) from None
+        _judge(result, right, _score_mistakes(q, k), "your score")
     q, k = _draw((2, 3, 4, 8), (2, 3, 4, 8))
     right = q @ k.transpose(-2, -1) / math.sqrt(8)
     try:

@@ -58,7 +58,6 @@ class _Explorer:
         self.layer = control(IntSlider, "layer", max=config.n_layer - 1)
         self.head = control(IntSlider, "head", max=config.n_head - 1)
         self.position = control(IntSlider, "position that looks", max=len(LINES[0]) - 1)
-        self.position.value = self.position.max
         self.view, self.problem = HTML(), HTML()
         self.shown: str | None = None
         self.tokens: list[str] = []
@@ -83,7 +82,7 @@ class _Explorer:
         self.shown = text
         self.line.value = text if text in LINES else None
         self.position.max = len(ids) - 1
-        self.position.value = len(ids) - 1
+        self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
     def redraw(self) -> None:
         if self.text.value != self.shown:

@@ -14,11 +14,13 @@ INK = "var(--jp-ui-font-color1, #202020)"
 PAPER = "var(--jp-layout-color0, #ffffff)"
 SHADE = "var(--jp-layout-color2, #e6e6e6)"
 HATCH = "var(--jp-border-color1, #bdbdbd)"
-MAP_PIXELS = 400
+MAP_PIXELS = 480
 
 
 def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str:
     """Return HTML: the sentence, each token shaded by its weight, and the top three.
+
+    The shade is relative to the position's largest weight, the numbers are not.
 
     Args:
         weights: (T,), what the position gives to each token; they sum to 1.
@@ -32,7 +34,11 @@ def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str
         for t, token in enumerate(tokens)
     ]
     order = sorted(range(position + 1), key=lambda t: -shares[t])[:3]
-    most = ", ".join(f"{_name(tokens, t)}: {100 * shares[t]:.0f} %" for t in order)
+    most = ", ".join(
+        f"{_name(tokens, t)}: {100 * shares[t]:.0f} %"
+        for t in order
+        if shares[t] >= 0.01
+    )
     return (
         f'<div style="font-family: var(--jp-code-font-family, monospace); '
         f'line-height: 1.9; overflow-wrap: anywhere">{"".join(spans)}</div>'

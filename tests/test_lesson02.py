@@ -1,0 +1,239 @@
+"""Every common mistake of lesson 02 gets a verdict of its own."""
+
+import pytest
+import torch
+from notebook_tools import exercise_cells, run_solution, verdict_on
+
+from minigpt.attention import causal_attention, fused_attention
+from minigpt.config import GPTConfig
+from minigpt.inspection import leak_grid
+from minigpt.model import GPT
+
+AVERAGES = """
+def answer(x):
+    B, T, C = x.shape
+    lower = torch.ones(T, T).tril()
+    {}
+"""
+MASK = """
+def answer(T):
+    {}
+"""
+WEIGHTS = """
+def answer(scores, mask):
+    {}
+"""
+SCORES = """
+def answer(q, k):
+    D = q.shape[-1]
+    {}
+"""
+HEADS = """
+def answer(x, H):
+    B, T, C = x.shape
+    D = C // H
+    {}
+"""
+ATTENTION = """
+def answer(q, k, v):
+    T, D = q.shape[-2:]
+    allowed = causal_mask(T)
+    raw = q @ k.transpose(-2, -1)
+    scores = raw / math.sqrt(D)
+    hide = lambda s, mask=allowed: s.masked_fill(~mask, -math.inf)
+    {}
+"""
+
+WRONG = {
+    "02.averages": (
+        AVERAGES,
+        {
+            "return x.mean(1, keepdim=True).expand_as(x)": "average of all positions",
+            "return (lower.T / lower.T.sum(1, keepdim=True)) @ x": "comes after it",
+            "return lower @ x": "not divided by how many",
+            "return lower / T @ x": "divided by T",
+            "return x.cumsum(1) / torch.arange(T).view(-1, 1)": "divided by t, but",
+            "w = lower.tril(-1); return w / w.sum(1, keepdim=True).clamp(min=1) @ x": (
+                "left itself out: its average"
+            ),
+            "w = lower.tril(-1); return w / w.sum(1, keepdim=True) @ x": (
+                "position 0 has nothing"
+            ),
+            "return x.cumsum(0) / torch.arange(1, B + 1).view(-1, 1, 1)": (
+                "along the batch"
+            ),
+            "return x.cumsum(2) / torch.arange(1, C + 1)": "along the channels",
+            "for t in range(T): x[:, t] = x[:, : t + 1].mean(1)\n    return x": (
+                "overwritten"
+            ),
+            "return x": "came back as it was",
+            "return x.mean(1)": "has shape (2, 3), not (2, 4, 3)",
+            "x.mean(1)": "returned nothing",
+            "return x.numpy()": "ndarray, not a tensor",
+            "return x * 2": "wrong numbers",
+        },
+    ),
+    "02.mask": (
+        MASK,
+        {
+            "return torch.ones(T, T).tril()": "holds numbers, not True and False",
+            "return causal_mask(T).T": "future and past are swapped",
+            "return ~causal_mask(T)": "turn it round",
+            "return causal_mask(T).tril(-1)": "diagonal is masked",
+            "return torch.ones(T, T, dtype=torch.bool)": "allows everything",
+            "return torch.zeros(T, T, dtype=torch.bool)": "allows nothing",
+            "return torch.ones(T, T).bool().tril(1)": "one position of the future",
+            "return torch.eye(T).bool()": "itself alone",
+            "return torch.ones(T).bool()": "has shape (4,), not (4, 4)",
+            "return torch.ones(T, T).bool().tril(2)": "the wrong cells",
+            "return [[True]]": "a list, not a tensor",
+            "return causal_mask(4)": "has shape (4, 4), not (7, 7)",
+        },
+    ),
+    "02.weights": (
+        WEIGHTS,
+        {
+            "return scores.masked_fill(~mask, -math.inf).softmax(-2)": (
+                "over the wrong axis"
+            ),
+            "return scores.masked_fill(~mask, -math.inf).softmax(0)": "over the batch",
+            "return (scores + mask).softmax(-1)": "added to the scores, not applied",
+            "return scores.masked_fill(~mask, 0).softmax(-1)": "they need -inf",
+            "return scores.softmax(-1) * mask": "came after the softmax",
+            "return scores.masked_fill(mask, -math.inf).softmax(-1)": "turned round",
+            "return scores.masked_fill(~mask, math.inf).softmax(-1)": "+inf",
+            "return scores.softmax(-1)": "the mask was not used",
+            "return scores.masked_fill(~mask, -math.inf)": "still to come",
+            "return scores.masked_fill(~mask, -math.inf).exp()": "not divided",
+            "return scores.masked_fill(~causal_mask(4), -math.inf).softmax(-1)": (
+                "but another one"
+            ),
+        },
+    ),
+    "02.scores": (
+        SCORES,
+        {
+            "return q @ k.transpose(-2, -1)": "not divided by the square root of D",
+            "return q @ k.transpose(-2, -1) / D": "divided by D, not by its",
+            "return q @ k.transpose(-2, -1) * D**0.5": "multiplied",
+            "return q @ k.transpose(-2, -1) / q.shape[-2] ** 0.5": "that of T",
+            "return k @ q.transpose(-2, -1) / D**0.5": "queries and keys are swapped",
+            "return (q @ k.transpose(-2, -1) / D**0.5).softmax(-1)": "weights already",
+            "return q.transpose(-2, -1) @ k / D**0.5": "channels were compared",
+            "return q @ k.transpose(1, 2) / D**0.5": "count the two axes",
+            "return q @ k / D**0.5": "do not fit together",
+        },
+    ),
+    "02.split_heads": (
+        HEADS,
+        {
+            "return x.view(B, H, T, D)": "without transposing: rows now mix",
+            "return x.view(B, T, H, D)": "positions still stand before heads",
+            "return x.view(B, T, D, H).permute(0, 3, 1, 2)": "not every H-th one",
+            "return x.view(B, T, H, D).permute(0, 2, 3, 1)": "positions and channels",
+            "return x.view(B, T, H, D).permute(2, 0, 1, 3)": "batch and heads",
+            "return x": "came back as it was",
+            "return x.chunk(H, dim=-1)": "a tuple, not a tensor",
+        },
+    ),
+    "02.attention": (
+        ATTENTION,
+        {
+            "return (scores + allowed.float()).softmax(-1) @ v": "mask was added",
+            "return scores.softmax(-1) @ v": "there is no mask",
+            "return hide(scores, allowed.tril(-1)).softmax(-1) @ v": "diagonal is",
+            "return hide(scores, allowed.T).softmax(-1) @ v": "future is allowed and",
+            "return hide(scores, ~allowed).softmax(-1) @ v": "hides the past",
+            "return hide(scores, torch.ones(T, T).tril(1) > 0).softmax(-1) @ v": (
+                "one position of the future"
+            ),
+            "return (scores * allowed).softmax(-1) @ v": "they need -inf",
+            "return scores.softmax(-1) * allowed @ v": "after the softmax",
+            "return hide(scores).softmax(-2) @ v": "over the wrong axis",
+            "return hide(raw).softmax(-1) @ v": "not divided by the square root of D",
+            "return hide(raw / D).softmax(-1) @ v": "divided by D, not by its",
+            "return hide(raw / math.sqrt(T)).softmax(-1) @ v": "that of T",
+            "return hide(scores.transpose(-2, -1)).softmax(-1) @ v": "are swapped",
+            "return hide(scores).softmax(-1).transpose(-2, -1) @ v": (
+                "weights were transposed"
+            ),
+            "return hide(scores).softmax(-1)": "these are the weights",
+            "return hide(scores).softmax(-1) @ k": "averaged the keys",
+            "return hide(scores).softmax(-1) @ q": "averaged the queries",
+            "return causal_attention(q, k, v)": "a tuple, not a tensor",
+            "return torch.zeros(v.shape)": "wrong numbers",
+        },
+    ),
+}
+ANSWERS = [
+    pytest.param(name, template.format(body), said, id=f"{name[3:]}-{number}")
+    for name, (template, wrong) in WRONG.items()
+    for number, (body, said) in enumerate(wrong.items())
+]
+
+
+def answer_to(name, code):
+    """The text of the verdict on `answer`, whatever the notebook calls it."""
+    check = exercise_cells("02")[name].source.splitlines()[-1]
+    called = check.removesuffix(")").split(", ")[1]
+    return verdict_on("02", name, f"{code}\n{called} = answer").text
+
+
+@pytest.mark.parametrize(("name", "code", "said"), ANSWERS)
+def test_wrong_answer_is_told_what_is_wrong(name, code, said):
+    text = answer_to(name, code)
+    assert text.startswith("✗ ") and said in text, text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_mistake_has_its_own_verdict(name):
+    template, wrong = WRONG[name]
+    texts = [answer_to(name, template.format(body)) for body in wrong]
+    assert len(set(texts)) == len(texts) >= 3
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_solution_of_the_notebook_passes(name):
+    assert run_solution("02", name).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (
+            "02.averages",
+            "return torch.stack([x[:, :t + 1].mean(1) for t in range(T)], 1)",
+        ),
+        ("02.averages", "return x.cumsum(1) / torch.arange(1, T + 1).view(-1, 1)"),
+        ("02.mask", "i = torch.arange(T); return i.view(-1, 1) >= i"),
+        ("02.weights", "w = scores.softmax(-1) * mask; return w / w.sum(-1, True)"),
+        ("02.weights", "scores[:, ~mask] = -1e9; return scores.softmax(-1)"),
+        ("02.scores", "return torch.einsum('...td,...sd->...ts', q, k) * D**-0.5"),
+        ("02.split_heads", "return torch.stack(x.split(D, dim=-1), dim=1)"),
+        ("02.attention", "return fused_attention(q, k, v)"),
+    ],
+)
+def test_other_right_ways_pass(name, body):
+    text = answer_to(name, WRONG[name][0].format(body))
+    assert text.startswith("✓ "), text
+
+
+# The leak grid
+
+
+def test_leak_grid_of_the_package_attentions_is_the_mask():
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    right = torch.ones(5, 5, dtype=torch.bool).tril()
+    for attend in (fused_attention, lambda q, k, v: causal_attention(q, k, v)[0]):
+        assert torch.equal(leak_grid(lambda x: attend(x, x, x), x), right)  # noqa: B023
+
+
+def test_leak_grid_sees_a_leak_through_layernorm_and_leaves_x_alone():
+    torch.manual_seed(0)
+    block = GPT(GPTConfig(vocab_size=8, n_layer=1, n_embd=32)).blocks[0]
+    block.attention.attend = torch.nn.functional.scaled_dot_product_attention
+    x = torch.randn(4, 32)
+    before = x.clone()
+    assert leak_grid(lambda x: block(x[None])[0], x).all()
+    assert torch.equal(x, before)
