@@ -41,7 +41,17 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Return whether the flag is set in any of the processes."""
-        return self.mean(torch.tensor(float(flag))) > 0 if self.active else flag
+        if not self.active:
+            return flag
+        # NCCL passes nothing on but what lies on a GPU.
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        return self.mean(torch.tensor(float(flag), device=device)) > 0
+
+
+def choose_gpu() -> None:
+    """Let "cuda" mean this process's own GPU, where torchrun has started several."""
+    if "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 @contextmanager
@@ -50,8 +60,6 @@ def process_group(device: torch.device) -> Iterator[World]:
     if "WORLD_SIZE" not in os.environ:
         yield World()
         return
-    if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World()

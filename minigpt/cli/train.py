@@ -10,7 +10,7 @@ from types import FrameType
 from minigpt.cli.keeper import Keeper
 from minigpt.cli.runs import Run, begin, find_newest, take_up
 from minigpt.data import Dataset, load_dataset
-from minigpt.distributed import World, process_group
+from minigpt.distributed import World, choose_gpu, process_group
 from minigpt.files import CHECKPOINTS, DATA, check_writable
 from minigpt.training import TrainingDiverged
 
@@ -31,6 +31,7 @@ def run(
     if resume is not None and preset is not None:
         raise ValueError("--resume keeps the preset of its checkpoint: leave one out")
     dataset = load_dataset(data_dir)
+    choose_gpu()
     if resume is None:
         training = begin(dataset, preset or "laptop", changes or {})
     else:

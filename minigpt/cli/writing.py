@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from minigpt.checkpoint import Checkpoint
-from minigpt.sampling import check_settings, generate
+from minigpt.decoding import generate
+from minigpt.sampling import check_settings
 from minigpt.tokenizer import stream_text
 
 USUAL_TOP_K = 50
