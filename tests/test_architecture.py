@@ -17,7 +17,7 @@ FLOORS = [
     {"attention", "optim", "data", "decoding", "novelty"},
     {"model", "training", "inspection", "plots"},
     {"checkpoint"},
-    {"exercises", "widgets"},
+    {"museum", "exercises", "widgets"},
     {"cli", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -12,6 +12,12 @@ from minigpt.plots.attention import (
     number_tables,
     shaded_sentences,
 )
+from minigpt.plots.block import (
+    gpt_plan,
+    order_stripes,
+    parameter_shares,
+    through_depth,
+)
 from minigpt.plots.course import course_map
 from minigpt.plots.sampling import (
     copied_runs,
@@ -36,6 +42,13 @@ from minigpt.plots.style import (
     use_house_style,
 )
 from minigpt.plots.tokens import byte_rows, token_rows
+from minigpt.plots.training import (
+    lessons_in_a_block,
+    loss_curves,
+    museum_sheet,
+    smoothed,
+    sweep,
+)
 
 __all__ = [
     "BLUE",
@@ -55,13 +68,22 @@ __all__ = [
     "draw_next_bars",
     "entropy_along",
     "figure",
+    "gpt_plan",
     "label_line",
     "leak_grids",
+    "lessons_in_a_block",
+    "loss_curves",
+    "museum_sheet",
     "next_bars",
     "number_tables",
+    "order_stripes",
+    "parameter_shares",
     "repeat_maps",
     "shaded_sentences",
     "show_whitespace",
+    "smoothed",
+    "sweep",
+    "through_depth",
     "token_rows",
     "use_house_style",
     "work_maps",

@@ -28,6 +28,8 @@ class Curve:
     val: Points
     max_iters: int
     baselines: Baselines
+    names: tuple[str, str] = ("training", "validation")
+    dots: bool = True  # one at each validation loss
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,15 @@ def curve_svg(curve: Curve) -> str:
     fixed = [_Label(RIGHT, scale.y(v), f"{n} {v:.2f}", FAINT) for n, v in known.items()]
     lines, moving = [], []
     for name, points, colour, dash in (
-        ("validation", curve.val, VERMILLION, ' stroke-dasharray="6 3"'),
-        ("training", curve.train, BLUE, ""),
+        (curve.names[1], curve.val, VERMILLION, ' stroke-dasharray="6 3"'),
+        (curve.names[0], curve.train, BLUE, ""),
     ):
         if points:
             lines.append(_line(scale, points, colour, dash))
             x, y = scale.at(points[-1])
             moving.append(_Label(x, y, f"{name} {points[-1][1]:.2f}", colour))
     levels = [_level(label.y) for label in fixed]
-    dots = [_dot(*scale.at(point)) for point in curve.val]
+    dots = [_dot(*scale.at(point)) for point in curve.val if curve.dots]
     labels = [_write(label) for label in _spread([*fixed, *moving])]
     return _picture([*scale.axes(), *levels, *lines, *dots, *labels], curve)
 
