@@ -283,14 +283,15 @@ def bits_per_character(answer: Any) -> None:
         if result is None or result is ...:
             raise Mistake("your function returned nothing: does it end in a return?")
         try:
-            return float(result)
-        except (TypeError, ValueError):
+            # A number of any kind, but not the string of one.
+            return round(float(result + 0), 4)
+        except (TypeError, ValueError, RuntimeError):
             kind = type(result).__name__
             raise Mistake(f"it returned a {kind}, not a number") from None
 
     try_cases(
         answer,
-        lambda nats, tokens, characters: nats / math.log(2) * tokens / characters,
+        lambda nats, tokens, chars: round(nats / math.log(2) * tokens / chars, 4),
         _BITS_MISTAKES,
         [(3.0, 100, 250), (1.2, 40, 40), (5.5, 7, 31)],
         take,

@@ -3,13 +3,13 @@
 import html
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ipywidgets import HTML, Button, FloatSlider, Text, VBox
 
+from minigpt.decoding import generate
 from minigpt.model import GPT
-from minigpt.sampling import generate
 from minigpt.tokenizer import Tokenizer
 from minigpt.widgets.base import control, message, panel
 
@@ -36,27 +36,33 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
             view.value = _page(text)
         return number == presses
 
+    def work(start: str, new_ids: Iterator[int], number: int) -> None:
+        pieces = (tokenizer.decode([i]) for i in new_ids)
+        try:
+            _write(start, pieces, lambda text: show(text, number))
+        except ValueError as error:
+            problem.value = message(str(error))
+
     def on_press(_: Any = None) -> None:
         nonlocal presses
         presses += 1
         problem.value = ""
+        chosen = {"temperature": temperature.value, "seed": presses}
         try:
             ids = tokenizer.encode(title.value)
-            chosen = {"temperature": temperature.value, "seed": presses}
             new_ids = generate(model, ids, length, **chosen)
         except ValueError as error:
             problem.value = message(str(error))
             return
-        pieces = (tokenizer.decode([i]) for i in new_ids)
-        work = (title.value, pieces, lambda text, n=presses: show(text, n))
         # A thread, so that the notebook and the button stay awake meanwhile.
-        threading.Thread(target=_write, args=work, daemon=True).start()
+        job = (title.value, new_ids, presses)
+        threading.Thread(target=work, args=job, daemon=True).start()
 
     press.on_click(on_press)
     return panel([title, temperature, press], problem, view)
 
 
-def _write(text: str, pieces: Any, show: Callable[[str], bool]) -> None:
+def _write(text: str, pieces: Iterator[str], show: Callable[[str], bool]) -> None:
     """Show the text as it grows, until it is a whole fable or nobody looks."""
     shown = time.monotonic()
     if not show(text):

@@ -1,0 +1,120 @@
+"""Give the exercises of lesson 00 the answers that learners give."""
+
+import itertools
+
+import pytest
+
+from minigpt.exercises import check
+
+WRONG = {
+    "00.next_letter": {
+        "z became '{'": lambda letter: chr(ord(letter) + 1),
+        "'a' came back unchanged": lambda letter: letter,
+        "the letter before it": lambda letter: chr(ord(letter) - 1),
+        "returned nothing": lambda letter: print(end=""),
+        "an int, not a str": lambda letter: ord(letter) + 1,
+        "'m' became 'b', not 'n'": lambda letter: "b",
+        "it raised TypeError": lambda: "b",
+    },
+    "00.followers": {
+        "the letters before it": lambda text, letter: [
+            a for a, b in itertools.pairwise(text) if b == letter
+        ],
+        "it looked past the end": lambda text, letter: [
+            text[i + 1] for i in range(len(text)) if text[i] == letter
+        ],
+        "each follower came once": lambda text, letter: list(
+            {b for a, b in itertools.pairwise(text) if a == letter}
+        ),
+        "not a circle": lambda text, letter: [
+            text[(i + 1) % len(text)] for i in range(len(text)) if text[i] == letter
+        ],
+        "only the first place": lambda text, letter: list(
+            text[text.find(letter) + 1 : text.find(letter) + 2]
+            if letter in text
+            else ""
+        ),
+        "it returned a string": lambda text, letter: "nn",
+        "it gave ['n', 'n'], not []": lambda text, letter: (
+            ["n", "n"] if letter != "h" else ["e", "e", "e"]
+        ),
+    },
+    "00.likeliest": {
+        "last letter of the alphabet": max,
+        "first letter of the alphabet": min,
+        "first letter of the list": lambda letters: letters[0],
+        "last letter of the list": lambda letters: letters[-1],
+        "the rarest": lambda letters: min(letters, key=letters.count),
+        "how often it comes": lambda letters: max(map(letters.count, letters)),
+        "not a list or a pair": lambda letters: (letters[0], 2),
+        "changed the list": lambda letters: letters.pop(),
+    },
+    "00.write": {
+        "asked what follows the start": lambda start, length, f: (
+            start + f(start[-1]) * (length - len(start))
+        ),
+        "next_letter got 'ab'": lambda start, length, f: grow(start, length, f, all),
+        "length counts the start": lambda start, length, f: grow(
+            start, len(start) + length, f
+        ),
+        "the start is missing": lambda start, length, f: grow(
+            start, len(start) + length, f
+        )[len(start) :],
+        "nothing was added": lambda start, length, f: start,
+        "only one letter was added": lambda start, length, f: start + f(start[-1]),
+        "a list, not a str": lambda start, length, f: list(grow(start, length, f)),
+    },
+}
+
+
+def grow(start, length, follow, look=None):
+    text = start
+    while len(text) < length:
+        text += follow(text if look else text[-1])
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "answer"),
+    [(name, said, f) for name, ways in WRONG.items() for said, f in ways.items()],
+)
+def test_wrong_answer_is_told_what_is_wrong(name, said, answer):
+    text = check(name, answer).text
+    assert text.startswith("✗") and said in text, text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_get_verdicts_of_their_own(name):
+    verdicts = [check(name, answer).text for answer in WRONG[name].values()]
+    assert len(set(verdicts)) == len(verdicts) >= 3
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("result", [..., None, 0, "", [], {}, object(), float("nan")])
+def test_no_constant_passes(name, result):
+    assert not check(name, lambda *_: result).passed
+
+
+def test_other_right_ways_pass():
+    from collections import Counter
+
+    assert check("00.likeliest", lambda x: Counter(x).most_common(1)[0][0]).passed
+    assert check("00.next_letter", lambda x: "bcdefghijklmnopqrstuvwxyza"[ord(x) - 97])
+    assert check(
+        "00.followers",
+        lambda text, x: [text[i + 1] for i in range(len(text) - 1) if text[i] == x],
+    ).passed
+    assert check("00.write", grow).passed
+
+
+def test_a_loop_that_never_ends_is_stopped(monkeypatch):
+    from minigpt.exercises import verdict
+
+    monkeypatch.setattr(verdict, "TIME_LIMIT_SECONDS", 0.2)
+
+    def write(start, length, next_letter):
+        while True:
+            pass
+
+    assert "never ends" in check("00.write", write).text

@@ -1,0 +1,222 @@
+"""Drive the panels of lessons 00 and 01 over the extremes of their controls."""
+
+import copy
+import re
+import time
+
+import pytest
+import torch
+
+from minigpt import widgets
+from minigpt.checkpoint import load_checkpoint
+from minigpt.files import DATA, SHIPPED_CHECKPOINT
+from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
+
+TEXT = (DATA / "fables.txt").read_text(encoding="utf-8")[:60_000]
+TOKENIZERS = {
+    "characters": CharTokenizer.from_text(TEXT),
+    "BPE, V = 400": BPETokenizer.train(TEXT, 400),
+    "words": WordTokenizer.from_text(TEXT),
+}
+
+
+class Explorer:
+    """The token explorer as a person meets it: two controls, two views."""
+
+    def __init__(self, **chosen):
+        self.panel = widgets.token_explorer(TOKENIZERS, **chosen)
+        self.text, self.tokenizer, self.problem, self.view = self.panel.children
+
+    def shown(self):
+        return re.sub(r"<[^>]+>", " ", self.view.value)
+
+
+def test_it_opens_alive_and_every_control_has_a_name():
+    explorer = Explorer()
+    assert "20 tokens for 20 characters: 1.00 characters per token" in explorer.shown()
+    assert explorer.text.description == "text"
+    assert explorer.tokenizer.description == "tokenizer"
+    assert list(explorer.tokenizer.options) == list(TOKENIZERS)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_it_shows_every_token_with_its_id(name):
+    explorer = Explorer()
+    explorer.tokenizer.value = name
+    explorer.text.value = "The crow saw.\n"
+    for i in TOKENIZERS[name].encode("The crow saw.\n"):
+        assert re.search(rf"\b{i}\b", explorer.shown())
+    assert "␣" in explorer.shown() and "⏎" in explorer.shown()
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_empty_text_asks_for_some(name):
+    explorer = Explorer()
+    explorer.tokenizer.value = name
+    explorer.text.value = ""
+    assert "type some text" in explorer.shown()
+    assert explorer.problem.value == ""
+
+
+def test_one_token_is_counted_as_one():
+    assert "1 token for 1 character:" in Explorer(text="a").shown()
+
+
+def test_an_unknown_character_is_answered_in_words():
+    explorer = Explorer()
+    explorer.text.value = "crème"
+    assert "unknown character" in explorer.problem.value
+    assert explorer.view.value == ""
+    explorer.text.value = "cream"
+    assert explorer.problem.value == ""
+    assert "5 tokens" in explorer.shown()
+
+
+def test_a_tokenizer_that_knows_the_character_makes_the_message_go():
+    explorer = Explorer(text="crème 🐭")
+    assert "unknown character" in explorer.problem.value
+    explorer.tokenizer.value = "BPE, V = 400"
+    assert explorer.problem.value == ""
+    assert r"\xf0" in explorer.shown()
+
+
+def test_a_word_that_is_not_in_the_vocabulary_is_said_to_be_lost():
+    explorer = Explorer()
+    explorer.tokenizer.value = "words"
+    explorer.text.value = "chimpanzee"
+    assert "one word is not in the vocabulary" in explorer.shown()
+    explorer.text.value = "chimpanzee and chimpanzees"
+    assert "2 words are not in the vocabulary" in explorer.shown()
+    explorer.text.value = "and"
+    assert "not in the vocabulary" not in explorer.shown()
+
+
+def test_half_a_surrogate_pair_is_answered_in_words():
+    explorer = Explorer()
+    explorer.tokenizer.value = "BPE, V = 400"
+    explorer.text.value = "\ud83d"
+    assert "surrogate" in explorer.problem.value
+
+
+def test_a_long_text_is_cut_and_a_longer_one_refused():
+    explorer = Explorer()
+    explorer.text.value = TEXT[:20_000]
+    assert "… and 19,600 more tokens" in explorer.shown()
+    explorer.text.value = TEXT[:20_001]
+    assert "shows texts of up to 20,000" in explorer.problem.value
+
+
+def test_what_is_typed_cannot_become_markup():
+    explorer = Explorer()
+    explorer.tokenizer.value = "BPE, V = 400"
+    explorer.text.value = "<script>alert(1)</script>&"
+    assert "<script" not in explorer.view.value
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("length", [1, 2_000, 20_000])
+def test_it_answers_at_once(name, length):
+    explorer = Explorer()
+    explorer.tokenizer.value = name
+    times = []
+    for n in range(5):
+        began = time.perf_counter()
+        explorer.text.value = TEXT[n : n + length]
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.15
+
+
+def test_no_tokenizers_is_an_error():
+    with pytest.raises(ValueError, match="at least one tokenizer"):
+        widgets.token_explorer({})
+
+
+# The fable button
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_checkpoint(SHIPPED_CHECKPOINT)
+
+
+class Button:
+    """The fable button as a person meets it."""
+
+    def __init__(self, shipped, length=40):
+        self.panel = widgets.fable_button(shipped.model, shipped.tokenizer, length)
+        self.title, self.temperature, self.press, self.problem, self.view = (
+            self.panel.children
+        )
+
+    def written(self):
+        """Wait for the end of the text and return it."""
+        until = time.monotonic() + 20
+        while "■" not in self.view.value and time.monotonic() < until:
+            time.sleep(0.02)
+        return re.sub(r"<[^>]+>", "", self.view.value)
+
+
+def test_button_writes_on_from_the_title(shipped):
+    button = Button(shipped)
+    assert "Press the button" in button.view.value
+    button.press.click()
+    assert button.written().startswith("THE CROW AND THE ")
+
+
+def test_each_press_writes_another_and_answers_at_once(shipped):
+    button = Button(shipped)
+    button.press.click()
+    first = button.written()
+    began = time.perf_counter()
+    button.press.click()
+    assert time.perf_counter() - began < 0.15
+    assert button.written() != first
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.5])
+@pytest.mark.parametrize("title", ["A", "\n", "THE FOX " * 60])
+def test_button_at_the_ends_of_its_controls(shipped, title, temperature):
+    button = Button(shipped, length=5)
+    button.title.value = title
+    button.temperature.value = temperature
+    button.press.click()
+    assert "■" in button.written()
+    assert button.problem.value == ""
+    assert (button.temperature.min, button.temperature.max) == (0.1, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("title", "said"), [("", "prompt is empty"), ("CRÈME", "unknown character")]
+)
+def test_button_answers_a_bad_title_in_words(shipped, title, said):
+    button = Button(shipped)
+    button.title.value = title
+    button.press.click()
+    assert said in button.problem.value
+    button.title.value = "THE FOX"
+    button.press.click()
+    assert button.problem.value == ""
+    assert "■" in button.written()
+
+
+def test_only_the_last_press_is_seen(shipped):
+    button = Button(shipped, length=60)
+    for title in ("THE GOAT ", "THE OWL ", "THE CRAB "):
+        button.title.value = title
+        button.press.click()
+    assert button.written().startswith("THE CRAB ")
+    time.sleep(0.3)
+    assert button.written().startswith("THE CRAB ")
+
+
+def test_a_broken_model_is_answered_in_words(shipped):
+    broken = copy.deepcopy(shipped.model)
+    with torch.no_grad():
+        broken.token_embedding.weight.fill_(float("nan"))
+    panel = widgets.fable_button(broken, shipped.tokenizer, length=5)
+    _, _, press, problem, _ = panel.children
+    press.click()
+    until = time.monotonic() + 20
+    while not problem.value and time.monotonic() < until:
+        time.sleep(0.02)
+    assert "the model is broken" in problem.value
