@@ -40,6 +40,38 @@ def capture_attention(model: nn.Module) -> Iterator[list[Tensor]]:
             layer.attend = original
 
 
+@contextmanager
+def capture_stream(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the stream between the blocks for as long as the context lasts.
+
+    Gives a list that each run of the model fills with n_layer + 1 tensors (B, T, C):
+    what enters the first block, then what leaves each block. They are the tensors of
+    the run itself, so `torch.autograd.grad(loss, stream)` gives the gradients there.
+    The hooks are taken away at the end, also after an error.
+
+    >>> with capture_stream(model) as stream:
+    ...     logits = model(ids)
+    >>> len(stream), stream[0].shape  # of a model with four blocks
+    (5, torch.Size([1, 12, 128]))
+    """
+    stream: list[Tensor] = []
+
+    def entered(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+        stream.append(args[0])
+
+    def left(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        stream.append(out)
+
+    first, *_ = blocks = list(model.get_submodule("blocks").children())
+    hooks = [first.register_forward_pre_hook(entered)]
+    try:
+        hooks += [block.register_forward_hook(left) for block in blocks]
+        yield stream
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 @torch.no_grad()
 def leak_grid(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return a (T, T) bool grid: True where output t (row) moved with input j (column).
