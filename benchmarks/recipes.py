@@ -30,14 +30,14 @@ REFERENCE = (
 
 # GPT-2's architecture, no better than the reference and as soon as possible.
 QUICK = (
-    GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=96),
+    GPTConfig(block_size=32, n_layer=2, n_head=8, n_embd=128),
     TrainConfig(
-        batch_size=16,
-        max_iters=400,
+        batch_size=32,
+        max_iters=440,
         optimizer="muon",
-        learning_rate=8e-3,
-        muon_learning_rate=0.04,
-        warmup_iters=10,
+        learning_rate=1e-2,
+        muon_learning_rate=0.06,
+        warmup_iters=5,
         schedule="linear",
         min_lr_ratio=0.0,
     ),

@@ -152,10 +152,10 @@ PRESETS = {
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
         TrainConfig(
             batch_size=16,
-            max_iters=1000,
+            max_iters=1100,
             optimizer="muon",
             learning_rate=4e-3,
-            muon_learning_rate=0.04,
+            muon_learning_rate=0.05,
             warmup_iters=20,
             schedule="linear",
             min_lr_ratio=0.0,
