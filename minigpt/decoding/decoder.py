@@ -83,10 +83,11 @@ class Decoder:
     def error(self) -> float:
         """How far logits may be from the model's own: several times the worst seen.
 
-        Rounding grows with the numbers it happens to: the logits at the end, and the
-        attention scores before softmax, whose errors become factors.
+        Softmax turns an error of an attention score into a factor, so layers that
+        have large scores multiply the rounding errors that reach them.
         """
-        return self._scale * EPSILON * (16 + self._largest_score)
+        growth = len(self.weights.layers) * math.log1p(self._largest_score / 32)
+        return 16 * EPSILON * self._scale * math.exp(min(growth, 600))
 
     def fill(self, ids: Sequence[Sequence[int]]) -> None:
         """Forget what was kept, and keep T >= 0 positions of each text, ids (B, T)."""

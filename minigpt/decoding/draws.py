@@ -37,13 +37,16 @@ def choose(logits: Doubles, u: float, settings: Settings, error: float) -> int |
         settings: how to choose.
         error: each of the exact logits is at most so far from the one given.
     """
-    if not (math.isfinite(error) and math.isfinite(best := logits.max())):
+    best = logits.max()
+    if not math.isfinite(best):
         return None
     if settings.greedy:
         rivals = np.count_nonzero(logits >= best - 2 * error)
         return int(logits.argmax()) if rivals == 1 else None
     scores = (logits - best) / settings.temperature
     error = error / settings.temperature
+    if not error < 300:  # what exp can still tell from zero
+        return None
     weights = np.exp(scores)
     if settings.top_k is not None or settings.top_p < 1:
         lowest = lowest_kept(scores, settings, error)
@@ -82,7 +85,7 @@ def both_ways(share: float, error: float) -> Doubles:
     Each weight may be wrong by a factor exp(error), and so the odds of lying below a
     boundary by its square. Moving the share instead of all boundaries is the same.
     """
-    factor = math.exp(min(2 * error, 700))
+    factor = math.exp(2 * error)
     low = share / (share + (1 - share) * factor)
     high = share * factor / (share * factor + 1 - share)
     return np.array((low - ROUNDING, high + ROUNDING))

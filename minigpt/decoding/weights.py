@@ -85,7 +85,7 @@ def arrange(block: Any, model: GPT) -> Layer:
 
 def numbers(tensor: Tensor) -> Array:
     """Return a copy of a tensor as an array."""
-    return np.array(tensor.cpu(), dtype=np.float32)
+    return tensor.detach().cpu().float().numpy().copy()
 
 
 def rows(linear: nn.Linear) -> tuple[Array, Array]:
