@@ -80,6 +80,8 @@ def _wrong_losses(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         "and the loss is minus that": -right,
         "those are bits: take the natural logarithm, not log2": right / math.log(2),
         "that is the sum over all positions: take the mean": right * targets.numel(),
+        "you averaged over the batch but summed over the positions: the mean runs over "
+        "all B · T of them": right * targets.shape[1],
         "you averaged the probabilities and then took the logarithm: the logarithm "
         "comes first": -p.mean().log(),
         "that is a mean probability: the logarithm is missing": p.mean(),
@@ -101,7 +103,7 @@ def schedule(answer: Any) -> None:
     """`answer(i, warmup, total)` gives the share of the highest learning rate."""
     for warmup, total in ((4, 12), (10, 110)):
         steps = range(total)
-        result = [float(want_type(answer(i, warmup, total), float)) for i in steps]
+        result = [_number(answer(i, warmup, total)) for i in steps]
         for sentence, wrong in _wrong_schedules(warmup, total).items():
             if same(torch.tensor(result), torch.tensor([wrong(i) for i in steps])):
                 raise Mistake(sentence)
@@ -113,6 +115,11 @@ def schedule(answer: Any) -> None:
                     f"the {part} is not right: of {total} iterations, {warmup} of them "
                     f"warm-up, iteration {i} should have {right[i]:.2f} of the rate"
                 )
+
+
+def _number(result: Any) -> float:
+    # A share of exactly 1 may be an int.
+    return float(result) if type(result) is int else want_type(result, float)
 
 
 def _share(i: int, warmup: int, total: int) -> float:
@@ -128,25 +135,41 @@ def _wrong_schedules(warmup: int, total: int) -> dict[str, Callable[[int], float
     def decay(i: int) -> float:
         return (i - warmup) / (total - warmup)
 
+    def half(x: float) -> float:
+        return 0.5 * (1 + math.cos(x))
+
+    def after_warmup(falling: Callable[[int], float]) -> Callable[[int], float]:
+        return lambda i: up(i) if i < warmup else falling(i)
+
     return {
         "there is no warm-up: the first iterations rise from 1 / warmup to 1": (
-            lambda i: 0.5 * (1 + math.cos(math.pi * i / total))
+            lambda i: half(math.pi * i / total)
         ),
         "iteration 0 would learn nothing: the first share is 1 / warmup, not 0": (
             lambda i: i / warmup if i < warmup else _share(i, warmup, total)
         ),
         "the decay begins at iteration 0: count its progress from the end of the "
-        "warm-up": (
-            lambda i: up(i) if i < warmup else 0.5 * (1 + math.cos(math.pi * i / total))
+        "warm-up": after_warmup(lambda i: half(math.pi * i / total)),
+        "the decay is not as long as the whole run: it has total - warmup iterations": (
+            after_warmup(lambda i: half(math.pi * (i - warmup) / total))
+        ),
+        "the decay is missing: after the warm-up the rate falls": (
+            after_warmup(lambda i: 1.0)
         ),
         "the decay is a straight line: take half of 1 + cos(π · progress)": (
-            lambda i: up(i) if i < warmup else 1 - decay(i)
+            after_warmup(lambda i: 1 - decay(i))
+        ),
+        "the decay climbs: it is 1 plus the cosine, not 1 minus it": (
+            after_warmup(lambda i: half(math.pi * (1 + decay(i))))
+        ),
+        "the π is missing: the cosine of progress alone does not get far": (
+            after_warmup(lambda i: half(decay(i)))
         ),
         "the cosine goes down to -1: take half of 1 + cosine": (
-            lambda i: up(i) if i < warmup else math.cos(math.pi * decay(i))
+            after_warmup(lambda i: math.cos(math.pi * decay(i)))
         ),
         "that is a quarter of the wave: cos(π · progress) goes all the way down": (
-            lambda i: up(i) if i < warmup else math.cos(math.pi / 2 * decay(i))
+            after_warmup(lambda i: math.cos(math.pi / 2 * decay(i)))
         ),
     }
 
@@ -195,6 +218,7 @@ def _clipped(grads: Sequence[Tensor], limit: float) -> Tensor:
 def _wrong_clips(grads: list[Tensor], limit: float) -> dict[str, list[Tensor]]:
     norm = _norm(grads).item()
     total = sum(grad.norm().item() for grad in grads)
+    sizes = _flat(grads).abs().sum().item()
     return {
         "small gradients must stay as they are: only shrink, never stretch": [
             grad * limit / norm for grad in grads
@@ -210,6 +234,8 @@ def _wrong_clips(grads: list[Tensor], limit: float) -> dict[str, list[Tensor]]:
         ],
         "you added up the norms of the tensors: add up the squares, then take the "
         "root": [grad * min(1.0, limit / total) for grad in grads],
+        "the sum of the sizes is not the norm: take the root of the sum of the "
+        "squares": [grad * min(1.0, limit / sizes) for grad in grads],
         "the largest number is not the norm: take the root of the sum of the squares": [
             grad * min(1.0, limit / _flat(grads).abs().max().item()) for grad in grads
         ],

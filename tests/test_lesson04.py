@@ -1,0 +1,237 @@
+"""Every common mistake of lesson 04 gets a verdict of its own."""
+
+import pytest
+from notebook_tools import exercise_cells, run_solution, verdict_on
+
+from minigpt.exercises.lesson04 import CLUES
+from minigpt.museum import PATIENTS, name_of
+
+BATCH = """
+def answer(ids, starts, T):
+    cut = lambda shift: torch.stack([ids[s + shift :][:T] for s in starts])
+    {}
+"""
+LOSS = """
+def answer(logits, targets):
+    B, T, V = logits.shape
+    at = targets[..., None]
+    p = logits.softmax(dim=-1)
+    {}
+"""
+SCHEDULE = """
+def answer(i, warmup, total):
+    done = (i - warmup) / (total - warmup)
+    half = lambda progress: 0.5 * (1 + math.cos(math.pi * progress))
+    up = (i + 1) / warmup
+    {}
+"""
+CLIP = """
+def answer(grads, limit):
+    squares = sum(grad.square().sum() for grad in grads)
+    norm = squares.sqrt().item()
+    scale = lambda by: [grad * min(1.0, limit / by) for grad in grads]
+    {}
+"""
+RIGHT = {letter: name_of(exhibit) for letter, exhibit in PATIENTS.items()}
+MUSEUM = "answer = {}"
+
+
+def diagnoses(**changed):
+    """The right diagnoses but for some."""
+    return repr({**RIGHT, **changed}).replace("Ellipsis", "...")
+
+
+WRONG = {
+    "04.batch": (
+        BATCH,
+        {
+            "return cut(0), cut(0)": "the targets are the inputs",
+            "return cut(1), cut(0)": "have changed places",
+            "return cut(0), cut(2)": "one token too far on",
+            "return cut(0), torch.stack([ids.roll(1)[s : s + T] for s in starts])": (
+                "the tokens before"
+            ),
+            "return cut(0)": "return two things",
+            "return cut(0), torch.stack([ids[s + T] for s in starts])": (
+                "the targets has shape"
+            ),
+            "return cut(0).T, cut(1).T": "the inputs has shape",
+            "return cut(0).tolist(), cut(1).tolist()": "a list, not a tensor",
+            "return ids[:T].expand(len(starts), T), cut(1)": "row b of the inputs",
+            "return cut(0), cut(0).flip(1)": "not the token after it",
+            "cut(0), cut(1)": "return two things",
+            "return torch.stack(cut(0)), cut(1)": "it raised TypeError",
+        },
+    ),
+    "04.cross_entropy": (
+        LOSS,
+        {
+            "return p.gather(-1, at).log().mean()": "the sign is turned round",
+            "return -p.gather(-1, at).log2().mean()": "those are bits",
+            "return -p.gather(-1, at).log().sum()": "that is the sum",
+            "return -p.gather(-1, at).mean().log()": "averaged the probabilities",
+            "return p.gather(-1, at).mean()": "that is a mean probability",
+            "return 1 - p.gather(-1, at).mean()": "one minus a mean probability",
+            "return -logits.gather(-1, at).mean()": "the logits of the targets",
+            "return -logits.softmax(1).gather(-1, at).log().mean()": "the wrong axis",
+            "return -p.log().mean()": "runs over all V tokens",
+            "return -p.gather(-1, at).log()": "has shape",
+            "return -p.gather(-1, at).log().sum() / B": "summed over the positions",
+            "return -p.gather(-1, at).log10().mean()": "is not the mean of",
+            "-p.gather(-1, at).log().mean()": "returned nothing",
+        },
+    ),
+    "04.schedule": (
+        SCHEDULE,
+        {
+            "return half(i / total)": "there is no warm-up",
+            "return i / warmup if i < warmup else half(done)": "would learn nothing",
+            "return up if i < warmup else half(i / total)": "begins at iteration 0",
+            "return up if i < warmup else 1 - done": "the decay is a straight line",
+            "return up if i < warmup else math.cos(math.pi * done)": "down to -1",
+            "return up if i < warmup else math.cos(math.pi / 2 * done)": (
+                "a quarter of the wave"
+            ),
+            "return up if i < warmup else 1.0": "the decay is missing",
+            "return up if i < warmup else half((i - warmup) / total)": (
+                "is not as long as the whole run"
+            ),
+            "return up if i < warmup else 0.5 * (1 - math.cos(math.pi * done))": (
+                "the decay climbs"
+            ),
+            "return up if i < warmup else 0.5 * (1 + math.cos(done))": "π is missing",
+            "return min(up, 2.0)": "the decay is not right",
+            "return 0.5 if i < warmup else half(done)": "the warm-up is not right",
+            "return torch.tensor(half(done))": "a Tensor, not a float",
+        },
+    ),
+    "04.clip": (
+        CLIP,
+        {
+            "return [grad * limit / norm for grad in grads]": "never stretch",
+            "return grads": "nothing was clipped",
+            "return [grad.clamp(-limit, limit) for grad in grads]": "each number by",
+            "return [g * min(1.0, limit / g.norm().item()) for g in grads]": (
+                "each tensor has its own norm"
+            ),
+            "return scale(squares.item())": "divided by the squared norm",
+            "return scale(sum(grad.norm().item() for grad in grads))": (
+                "added up the norms"
+            ),
+            "return scale(max(grad.abs().max().item() for grad in grads))": (
+                "the largest number"
+            ),
+            "return scale(sum(grad.abs().sum().item() for grad in grads))": (
+                "the sum of the sizes"
+            ),
+            "return scale(norm / 2)": "the root of the sum of all squares",
+            "return norm": "a list with one tensor for each",
+            "return [grad.flatten() for grad in scale(norm)]": "has shape",
+        },
+    ),
+    "04.museum": (
+        MUSEUM,
+        {
+            **{
+                diagnoses(**{letter: ...}): f"patient {letter} has no diagnosis yet"
+                for letter in RIGHT
+            },
+            **{
+                diagnoses(
+                    **{letter: "no positions" if letter != "B" else "no residual"}
+                ): CLUES[letter]
+                for letter in RIGHT
+            },
+            diagnoses(C="a cold"): "no diagnosis of the list",
+            repr({"A": "no residual"}): "each once",
+            "['no residual']": "a list, not a dict",
+        },
+    ),
+}
+ANSWERS = [
+    pytest.param(name, template.format(body), said, id=f"{name[3:]}-{number}")
+    for name, (template, wrong) in WRONG.items()
+    for number, (body, said) in enumerate(wrong.items())
+]
+
+
+def answer_to(name, code):
+    """The text of the verdict on `answer`, whatever the notebook calls it."""
+    check = exercise_cells("04")[name].source.splitlines()[-1]
+    called = check.removesuffix(")").split(", ")[1]
+    return verdict_on("04", name, f"{code}\n{called} = answer").text
+
+
+@pytest.mark.parametrize(("name", "code", "said"), ANSWERS)
+def test_wrong_answer_is_told_what_is_wrong(name, code, said):
+    text = answer_to(name, code)
+    assert text.startswith("✗ ") and said in text, text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["04.batch", "04.cross_entropy", "04.clip"])
+def test_every_mistake_has_its_own_verdict(name):
+    template, wrong = WRONG[name]
+    texts = [
+        answer_to(name, template.format(body)) for body in wrong if "return" in body
+    ]
+    assert len(set(texts)) == len(texts) >= 6
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_solution_of_the_notebook_passes(name):
+    assert run_solution("04", name).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("04.batch", "return [cut(0), cut(1)]"),
+        (
+            "04.batch",
+            "both = torch.stack([ids[s : s + T + 1] for s in starts])\n"
+            "    return both[:, :-1], both[:, 1:]",
+        ),
+        (
+            "04.batch",
+            "at = torch.tensor(starts)[:, None] + torch.arange(T)\n"
+            "    return ids[at], ids[at + 1]",
+        ),
+        ("04.cross_entropy", "return -p.gather(-1, at).log().mean().item()"),
+        (
+            "04.cross_entropy",
+            "return F.nll_loss(p.log().view(-1, V), targets.view(-1))",
+        ),
+        (
+            "04.cross_entropy",
+            "return (logits.logsumexp(-1) - logits.gather(-1, at)[..., 0]).mean()",
+        ),
+        (
+            "04.cross_entropy",
+            "return -(p * F.one_hot(targets, V)).sum(-1).log().mean()",
+        ),
+        ("04.schedule", "return up if i <= warmup - 1 else half(done)"),
+        ("04.schedule", "return min(up, math.cos(math.pi / 2 * max(done, 0)) ** 2)"),
+        ("04.clip", "return scale(norm) if norm > limit else grads"),
+        ("04.clip", "return tuple(scale(norm))"),
+        ("04.clip", "for g in grads: g.mul_(min(1.0, limit / norm))\n    return grads"),
+        ("04.museum", diagnoses()),
+        ("04.museum", repr(dict(reversed(RIGHT.items())))),
+    ],
+)
+def test_other_right_ways_pass(name, body):
+    text = answer_to(name, WRONG[name][0].format(body))
+    assert text.startswith("✓ "), text
+
+
+def test_every_patient_has_a_clue_of_its_own():
+    assert list(CLUES) == list(PATIENTS)
+    assert len(set(CLUES.values())) == len(CLUES)
+    assert all(name not in clue for name in RIGHT.values() for clue in CLUES.values())
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name != "04.museum"])
+def test_answers_that_fail_get_one_line(name):
+    for body in "raise SystemExit", "return 1 / 0":
+        text = answer_to(name, f"def answer(*_):\n    {body}")
+        assert text.startswith("✗ it raised") and "\n" not in text
