@@ -17,6 +17,9 @@ class Rotary(nn.Module):
     scores in range: "Query-Key Normalization" (Henry et al., 2020).
     """
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, head_size: int, block_size: int) -> None:
         super().__init__()
         frequencies = 10_000.0 ** -torch.linspace(0, 1, head_size // 2)

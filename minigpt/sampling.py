@@ -5,12 +5,34 @@ Sources: top-k from Fan et al. (2018), top-p ("nucleus") from Holtzman et al. (2
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from minigpt.config import GPTConfig
+
 MAX_NEW_TOKENS = 1_000_000
+
+
+class LanguageModel(Protocol):
+    """What sampling needs of a model: a torch module with ids in, logits out."""
+
+    config: GPTConfig
+    training: bool
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """Return logits (B, T, V) for ids (B, T)."""
+
+    def parameters(self) -> Iterator[Any]:
+        """Yield the weights."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch dropout on or off."""
+
+    def eval(self) -> Any:
+        """Switch dropout off."""
 
 
 def check_settings(
@@ -112,7 +134,7 @@ def check_request(ids: Sequence[int], max_new_tokens: int, vocab_size: int) -> N
 
 
 def generate(
-    model: Callable[[Tensor], Tensor],
+    model: LanguageModel,
     ids: Sequence[int],
     max_new_tokens: int,
     *,
@@ -153,7 +175,7 @@ def generate(
 
 
 @torch.inference_mode()
-def next_token_logits(model: Callable[[Tensor], Tensor], ids: Sequence[int]) -> Tensor:
+def next_token_logits(model: LanguageModel, ids: Sequence[int]) -> Tensor:
     """Return the model's logits (V,) for the token after `ids`, dropout off."""
     was_training = model.training
     model.eval()

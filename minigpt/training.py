@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from minigpt.config import TrainConfig
 from minigpt.distributed import World
+from minigpt.model import GPT
 from minigpt.optim import Optimizer, make_optimizer
 
 
@@ -102,7 +104,7 @@ def learning_rate_share(iteration: int, config: TrainConfig) -> float:
     return config.min_lr_ratio + (1 - config.min_lr_ratio) * falling
 
 
-def evaluate(model: nn.Module, ids: Tensor, batch_tokens: int = 16_384) -> float:
+def evaluate(model: GPT, ids: Tensor, batch_tokens: int = 16_384) -> float:
     """Return the loss in nats per token over all of `ids`, dropout off.
 
     The text is cut into windows of one block, always the same ones, so that two
@@ -115,7 +117,7 @@ def evaluate(model: nn.Module, ids: Tensor, batch_tokens: int = 16_384) -> float
 
 
 @torch.inference_mode()
-def evaluation(model: nn.Module, ids: Tensor, batch_tokens: int) -> Iterator[float]:
+def evaluation(model: GPT, ids: Tensor, batch_tokens: int) -> Iterator[float]:
     """Yield the parts of `evaluate`'s sum, so that it can be left between two.
 
     Raises:
@@ -149,14 +151,14 @@ def _windows(ids: Tensor, T: int, batch_size: int) -> Iterator[tuple[Tensor, Ten
 
 
 def train(
-    model: nn.Module,
+    model: GPT,
     train_ids: Tensor,
     val_ids: Tensor,
     config: TrainConfig,
     *,
     optimizer: Optimizer | None = None,
     start: int = 0,
-    measure: Callable[[nn.Module, Tensor], float | None] = evaluate,
+    measure: Callable[[GPT, Tensor], float | None] = evaluate,
 ) -> Iterator[Step]:
     """Train `model` where it is, one iteration each time a `Step` is asked for.
 
@@ -179,7 +181,8 @@ def train(
     optimizer = optimizer or make_optimizer(model, config)
     device, block_size = next(model.parameters()).device, model.config.block_size
     world = World()
-    forward = world.wrap(torch.compile(model) if config.compile else model)
+    compiled = cast(nn.Module, torch.compile(model)) if config.compile else model
+    forward = world.wrap(compiled)
     generator = torch.Generator()
     model.train()
     for iteration in range(start, config.max_iters):
