@@ -162,6 +162,21 @@ PRESETS = {
         ),
         "about two minutes on two cores, the best text you can get from them",
     ),
+    "shipped": Preset(
+        GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=192, dropout=0.1),
+        TrainConfig(
+            batch_size=16,
+            max_iters=2500,
+            optimizer="muon",
+            learning_rate=4e-3,
+            muon_learning_rate=0.03,
+            warmup_iters=20,
+            schedule="linear",
+            min_lr_ratio=0.0,
+            eval_interval=250,
+        ),
+        "ten minutes or so, the model that comes with the course",
+    ),
     "readme": Preset(
         GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.1),
         TrainConfig(

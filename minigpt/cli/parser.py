@@ -50,7 +50,8 @@ class Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
         """Raise CommandLineError, the message in one line."""
         message = WRONG_TYPE.sub(_describe_wrong_type, message).rstrip(".")
-        raise CommandLineError(f"{_hyphenated(message)} (see 'minigpt --help')")
+        message = _hyphenated(message[:1].lower() + message[1:])
+        raise CommandLineError(f"{message} (see 'minigpt --help')")
 
 
 def _describe_wrong_type(match: re.Match) -> str:
@@ -143,6 +144,12 @@ def _train_parser() -> Parser:
     )
     parser.add_argument(
         "--out_dir", type=Path, default=CHECKPOINTS, help="where checkpoints go"
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        help="also write the finished model there in 16 bits, to be shipped: half the "
+        "size, not to be trained on",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_class_arguments(GPTConfig, skip={"vocab_size"})

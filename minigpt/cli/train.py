@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import torch
+
+from minigpt.checkpoint import save_checkpoint
 from minigpt.cli.keeper import Keeper
 from minigpt.cli.runs import Run, begin, find_newest, take_up
 from minigpt.data import Dataset, load_dataset
@@ -20,6 +23,7 @@ def run(
     resume: str | None = None,
     data_dir: Path = DATA,
     out_dir: Path = CHECKPOINTS,
+    export: Path | None = None,
     quiet: bool = False,
     changes: dict | None = None,
 ) -> None:
@@ -43,6 +47,8 @@ def run(
             print(describe(training, dataset), flush=True)
             keeper = Keeper(training, dataset, data_dir, out_dir, quiet)
             lead(keeper, world, seen)
+            if export is not None and training.finished:
+                ship(training, dataset, export)
         else:
             follow(training, dataset, world, seen)
     if seen and not training.finished:
@@ -66,6 +72,12 @@ def lead(keeper: Keeper, world: World, seen: list[int]) -> None:
     except (TrainingDiverged, OSError) as error:
         good = keeper.run.checkpoint or "none, as nothing was saved before"
         raise type(error)(f"{error}; last good checkpoint: {good}") from error
+
+
+def ship(training: Run, dataset: Dataset, path: Path) -> None:
+    """Write the model for writing only, its weights in 16 bits."""
+    save_checkpoint(path, training.model, dataset.tokenizer, dtype=torch.float16)
+    print(f"shipped {path}")
 
 
 def follow(training: Run, dataset: Dataset, world: World, seen: list[int]) -> None:
