@@ -24,7 +24,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "minigpt", *map(str, words)],
             stdin=other, stdout=other, stderr=other, start_new_session=True,
-            env={**os.environ, "TERM": "dumb", **environment},
+            env={**os.environ, "TERM": "xterm", **environment},
             # So that Ctrl-C in this terminal reaches the process.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip

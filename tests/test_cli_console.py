@@ -194,13 +194,16 @@ def test_an_unknown_language(minigpt, trained):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize("locale", ["ru_RU.UTF-8", "C.UTF-8"])
-def test_in_a_real_terminal(trained_ru, locale):
+@pytest.mark.parametrize(
     # A locale may be asked for that is not installed, as in many containers.
+    ("locale", "kind"),
+    [("ru_RU.UTF-8", "xterm"), ("C.UTF-8", "xterm"), ("C.UTF-8", "dumb")],
+)
+def test_in_a_real_terminal(trained_ru, locale, kind):
     words = ["generate", "--checkpoint", trained_ru, "--length", 10_000]
     if locale == "C.UTF-8":
         words += ["--lang", "ru"]
-    terminal = Terminal(*words, LC_ALL=locale)
+    terminal = Terminal(*words, LC_ALL=locale, TERM=kind)
     terminal.read_until("Введите начальный текст: ")
     terminal.type("Лиса\n\n\n\n\n")
     terminal.read_until("Выбирать случайно (да/нет) [да]: ")

@@ -2,6 +2,7 @@
 
 import contextlib
 import locale
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -174,10 +175,12 @@ class Session:
 
 
 def _edit_lines() -> None:
-    """Let arrow keys edit an answer and bring back earlier ones, where that exists.
+    """Let arrow keys edit an answer and bring back earlier ones, where that works.
 
-    Not where the locale is missing: readline would then tear Cyrillic to bytes.
+    Where the locale is missing, or the terminal is "dumb" and scrolls a long line,
+    readline would tear Cyrillic to bytes.
     """
-    if sys.stdin.isatty() and "utf" in locale.setlocale(locale.LC_CTYPE).lower():
+    understood = "utf" in locale.setlocale(locale.LC_CTYPE).lower()
+    if understood and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401
