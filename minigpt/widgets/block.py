@@ -132,7 +132,7 @@ def stream_panel() -> VBox:
 INK = "var(--jp-ui-font-color1, #202020)"
 FAINT = "var(--jp-border-color1, #bdbdbd)"
 GHOST = "var(--jp-ui-font-color2, #767676)"
-WIDE, HIGH = 210, 150
+WIDE, HIGH = 150, 140
 DECADES = 8
 
 
@@ -147,7 +147,7 @@ def _charts(found: Measured, usual: Measured) -> str:
         for name, (title, logarithmic) in titles.items()
     ]
     return (
-        f'<div style="display: flex; flex-wrap: wrap; gap: 0.6em; color: {INK}">'
+        f'<div style="display: flex; flex-wrap: wrap; gap: 0.3em; color: {INK}">'
         f"{''.join(charts)}</div>"
     )
 
@@ -159,7 +159,7 @@ def _chart(
         ticks = [(10.0**p, _power(p)) for p in (-8, -4, 0, 4, 8)]
     else:
         ticks = [(share, f"{100 * share:.0f} %") for share in (0.0, 0.5, 1.0)]
-    parts = [f'<text x="0" y="-12" font-weight="bold">{title}</text>']
+    parts = [f'<text x="-40" y="-12" font-weight="bold">{title}</text>']
     for value, name in ticks:
         y = _height(value, logarithmic)
         parts.append(
@@ -177,8 +177,8 @@ def _chart(
     )
     label = f"{title}: from {_number(values[0])} to {_number(values[-1])}"
     return (
-        f'<svg role="img" aria-label="{label}" width="{WIDE + 62}" '
-        f'height="{HIGH + 52}" viewBox="-46 -26 {WIDE + 62} {HIGH + 52}" '
+        f'<svg role="img" aria-label="{label}" width="{WIDE + 54}" '
+        f'height="{HIGH + 52}" viewBox="-46 -26 {WIDE + 54} {HIGH + 52}" '
         f'font-size="12" fill="{INK}">{"".join(parts)}</svg>'
     )
 
