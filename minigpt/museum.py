@@ -55,6 +55,11 @@ def large_scores(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return fused_attention(q * q.shape[-1], k, v)
 
 
+def unscaled_scores(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return attention whose scores are not divided by √D."""
+    return fused_attention(q * q.shape[-1] ** 0.5, k, v)
+
+
 def healthy(model: GPT, config: TrainConfig) -> Exhibit:
     """Return a model and a run without a mistake."""
     return Exhibit(model, config)
@@ -82,6 +87,11 @@ def leaking_mask(model: GPT, config: TrainConfig) -> Exhibit:
 def scores_too_large(model: GPT, config: TrainConfig) -> Exhibit:
     """Return a model whose softmax gives nearly all weight to one token."""
     return Exhibit(_with_attention(model, large_scores), config)
+
+
+def no_scaling(model: GPT, config: TrainConfig) -> Exhibit:
+    """Return a model that forgets to divide; a small one hardly minds."""
+    return Exhibit(_with_attention(model, unscaled_scores), config)
 
 
 def targets_not_shifted(model: GPT, config: TrainConfig) -> Exhibit:

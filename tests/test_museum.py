@@ -133,6 +133,18 @@ def test_large_scores_are_multiplied_by_what_they_should_be_divided_by():
     torch.testing.assert_close(museum.large_scores(q, k, v), right)
 
 
+def test_without_scaling_the_scores_are_plain_dot_products():
+    q, k, v = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    scores = q @ k.transpose(-2, -1)
+    scores = scores.masked_fill(~torch.ones(5, 5).bool().tril(), -torch.inf)
+    torch.testing.assert_close(
+        museum.unscaled_scores(q, k, v), scores.softmax(dim=-1) @ v
+    )
+    made = museum.make(museum.no_scaling, SHAPE, RUN)
+    attends = [block.attention.attend for block in made.model.blocks]
+    assert attends == [museum.unscaled_scores] * SHAPE.n_layer
+
+
 def test_large_scores_give_one_place_more_weight():
     largest = {}
     for exhibit in museum.healthy, museum.scores_too_large:

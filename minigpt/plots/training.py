@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from minigpt.plots.style import (
@@ -29,21 +30,6 @@ def smoothed(losses: Sequence[float], over: int = 10) -> Points:
     return list(enumerate(means, start=1))
 
 
-def draw_baselines(axes: Axes, baselines: Mapping[str, float]) -> None:
-    """Draw a grey line for each baseline, its name at the left end."""
-    for name, loss in baselines.items():
-        axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
-        axes.annotate(
-            name,
-            (0, loss),
-            (4, 2),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            color=GREY,
-            fontsize=8.5,
-        )
-
-
 def loss_curves(
     curves: Mapping[str, Points],
     baselines: Mapping[str, float],
@@ -51,47 +37,91 @@ def loss_curves(
     unit: str = "nats per character",
 ) -> tuple[Figure, Axes]:
     """Return a figure of losses by iteration, names at the lines, baselines dotted."""
-    made, axes = plt.subplots(figsize=(WIDTH, 3.6))
-    draw_baselines(axes, baselines)
+    made, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    right = max(points[-1][0] for points in curves.values())
     ends = []
     for i, (name, points) in enumerate(curves.items()):
-        iterations, losses = zip(*points, strict=True)
-        style = {"color": COLOURS[i % 4], "linestyle": DASHES[i % 4]}
-        axes.plot(iterations, losses, **style)
-        ends.append((losses[-1], name, COLOURS[i % 4], iterations[-1]))
-    axes.set(title=title, xlabel="iteration", ylabel=f"loss ({unit})")
-    _label_ends(axes, ends)
+        colour = COLOURS[i % 4]
+        axes.plot(*zip(*points, strict=True), color=colour, linestyle=DASHES[i % 4])
+        if points[-1][0] == right:
+            ends.append((points[-1][1], name, colour))
+        else:
+            _label_above(axes, points[-1], name, colour)
+    axes.set(title=title, xlabel="iteration", ylabel=f"loss ({unit})", xlim=(0, right))
+    _draw_baselines(axes, baselines, ends)
     return made, axes
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, str, str, int]]) -> None:
-    """Write the names at the right, from low to high, without overlaps."""
+def _label_above(axes: Axes, point: tuple[int, float], name: str, colour: str) -> None:
+    arrow = {"arrowstyle": "-", "color": colour}
+    style: dict[str, Any] = {"color": colour, "ha": "center", "arrowprops": arrow}
+    axes.annotate(name, point, (0, 34), textcoords="offset points", **style)
+
+
+def _draw_baselines(
+    axes: Axes,
+    baselines: Mapping[str, float],
+    ends: Sequence[tuple[float, str, str]] = (),
+    size: float = 9,
+) -> None:
+    """Draw a dotted line for each baseline; at the right, names of these and of curves.
+
+    `ends` holds each curve's last loss, name and colour.
+    """
+    for loss in baselines.values():
+        axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
+    labels = sorted([*ends, *((loss, name, GREY) for name, loss in baselines.items())])
     low, high = axes.get_ylim()
-    gap, last = 0.06 * (high - low), -np.inf
-    right = max(end[3] for end in ends)
-    axes.set_xlim(0, right)
-    for loss, name, colour, _ in sorted(ends):
-        last = max(loss, last + gap)
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    gap = 1.4 * size / (72 * inches) * (high - low)
+    heights = _spread([loss for loss, _, _ in labels], gap)
+    for height, (_, name, colour) in zip(heights, labels, strict=True):
         axes.annotate(
             name,
-            (right, last),
+            (1, height),
             (6, 0),
+            xycoords=axes.get_yaxis_transform(),
             textcoords="offset points",
             color=colour,
+            fontsize=size if colour == GREY else size + 1,
             va="center",
             annotation_clip=False,
         )
+
+
+def _spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Return rising heights, moved as little as keeps them a gap apart.
+
+    >>> _spread([0.0, 4.0, 5.0], gap=2.0)
+    [0.0, 3.5, 5.5]
+    """
+    groups: list[list[float]] = []  # of labels that touch, around their mean
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1:
+            below, above = groups[-2:]
+            needed = gap * (len(below) + len(above)) / 2
+            if np.mean(above) - np.mean(below) >= needed:
+                break
+            groups[-2:] = [below + above]
+    return [
+        float(np.mean(group)) + gap * (i - (len(group) - 1) / 2)
+        for group in groups
+        for i in range(len(group))
+    ]
 
 
 def sweep(
     finals: Mapping[float, float], baselines: Mapping[str, float], title: str
 ) -> tuple[Figure, Axes]:
     """Return a figure of the loss at the end against the learning rate."""
-    made, axes = plt.subplots(figsize=(WIDTH, 3.4))
-    draw_baselines(axes, baselines)
+    made, axes = plt.subplots(figsize=(WIDTH, 3.2))
     axes.plot(list(finals), list(finals.values()), marker="o", color=BLUE)
     axes.set(title=title, xscale="log", xlabel="learning rate")
-    axes.set_ylabel("loss at the end (nats per character)")
+    axes.set_ylabel("loss at the end\n(nats per character)")
+    axes.set_xticks(list(finals), [f"{rate:g}" for rate in finals])
+    axes.minorticks_off()
+    _draw_baselines(axes, baselines)
     return made, axes
 
 
@@ -123,30 +153,31 @@ def lessons_in_a_block(text: str, title: str) -> tuple[Figure, Axes]:
 
 
 def museum_sheet(
-    letter: str,
+    name: str,
     losses: Sequence[float],
     healthy: Sequence[float],
-    weights: Any,
+    maps: Any,
     tokens: Sequence[str],
     baselines: Mapping[str, float],
 ) -> tuple[Figure, Any]:
-    """Return a patient's sheet: its curve beside a healthy one, and an attention map.
+    """Return a sheet: a loss curve, a healthy one in grey, and maps of two heads.
 
-    The whole map is drawn, weights (T, T), its upper half too: a healthy one is white
-    there.
+    The maps (H, T, T) are drawn whole, their upper halves too: healthy ones are white
+    there. The shade is the root of a weight, so that small ones show.
     """
-    made, (left, right) = plt.subplots(
-        1, 2, figsize=(WIDTH, 2.9), width_ratios=(1.55, 1)
+    made, (left, *rights) = plt.subplots(
+        1, 3, figsize=(WIDTH, 2.4), width_ratios=(1.25, 1, 1), dpi=95
     )
-    draw_baselines(left, baselines)
-    left.plot(*zip(*smoothed(healthy, 3), strict=True), color=GREY, linewidth=1.2)
-    left.plot(*zip(*smoothed(losses, 3), strict=True), color=BLUE)
-    left.set(ylim=(0, 4.6), xlabel="iteration", ylabel="loss (nats per character)")
-    left.set_title(f"Patient {letter} in blue, a healthy run in grey", fontsize=10.5)
-    right.imshow(np.asarray(weights), cmap="Blues", vmin=0, vmax=1)
+    left.plot(*zip(*smoothed(healthy, 3), strict=True), color=GREY, ls="-", lw=1.2)
+    left.plot(*zip(*smoothed(losses, 3), strict=True), color=BLUE, ls="-")
+    left.set(ylim=(0, 4.5), xlabel="iteration", ylabel="loss", xlim=(0, len(losses)))
+    left.set_title(name, fontsize=10.5)
+    _draw_baselines(left, {n.split()[0]: x for n, x in baselines.items()}, size=8)
     labels = [show_whitespace(token) for token in tokens]
-    right.set_xticks(range(len(labels)), labels, fontsize=7)
-    right.set_yticks(range(len(labels)), labels, fontsize=7)
-    right.tick_params(length=0)
-    right.set_title("its first attention map", fontsize=10.5)
-    return made, (left, right)
+    for head, (axes, weights) in enumerate(zip(rights, maps, strict=False)):
+        axes.imshow(np.asarray(weights), cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+        axes.set_xticks(range(len(labels)), labels, fontsize=6)
+        axes.set_yticks(range(len(labels)), labels, fontsize=6)
+        axes.tick_params(length=0, pad=1.5)
+        axes.set_title(f"head {head}", fontsize=10.5)
+    return made, (left, *rights)

@@ -56,6 +56,7 @@ SWITCHES = {
     "no positions": museum.no_positions,
     "no residual": museum.no_residual,
     "a mask that leaks": museum.leaking_mask,
+    "no scaling": museum.no_scaling,
     "scores too large": museum.scores_too_large,
     "learning rate × 10": museum.learning_rate_too_high,
     "targets not shifted": museum.targets_not_shifted,
