@@ -131,6 +131,7 @@ def stream_panel() -> VBox:
 
 INK = "var(--jp-ui-font-color1, #202020)"
 FAINT = "var(--jp-border-color1, #bdbdbd)"
+LINE = f"var(--jp-brand-color1, {BLUE})"
 GHOST = "var(--jp-ui-font-color2, #767676)"
 WIDE, HIGH = 150, 140
 DECADES = 8
@@ -140,7 +141,7 @@ def _charts(found: Measured, usual: Measured) -> str:
     titles = {
         "size": ("size of the stream", True),
         "gradient": ("size of the gradient", True),
-        "differs": ("what differs between positions", False),
+        "differs": ("differs between positions", False),
     }
     charts = [
         _chart(title, getattr(found, name), getattr(usual, name), logarithmic)
@@ -167,7 +168,7 @@ def _chart(
             f'<text x="-6" y="{y + 4:.1f}" text-anchor="end">{name}</text>'
         )
     parts.append(_line(usual, logarithmic, f'stroke="{GHOST}" stroke-dasharray="4 3"'))
-    parts.append(_line(values, logarithmic, f'stroke="{BLUE}" stroke-width="2.5"'))
+    parts.append(_line(values, logarithmic, f'stroke="{LINE}" stroke-width="2.5"'))
     last = len(values) - 1
     parts.append(
         f'<text x="0" y="{HIGH + 17}">0</text>'
