@@ -5,7 +5,7 @@ machine is equally noisy to all of them; only their own iterations are on the cl
 
     python benchmarks/time_to_loss.py reference quick
     python benchmarks/time_to_loss.py laptop
-    python benchmarks/time_to_loss.py best --target 1.4697 --evaluations 12
+    python benchmarks/time_to_loss.py headline --target 1.4697 --evaluations 10
 """
 
 import argparse
