@@ -31,15 +31,17 @@ class LiveCurve(HTML):
         losses: list[float] = []
         val: list[tuple[int, float]] = []
         drawn = 0.0
-        for step in steps:
-            losses.append(step.loss)
-            if step.val_loss is not None:
-                val.append((step.iteration, step.val_loss))
-            if time.monotonic() - drawn > REDRAW_SECONDS:
-                self._draw(losses, val)
-                drawn = time.monotonic()
-            yield step
-        self._draw(losses, val)
+        try:
+            for step in steps:
+                losses.append(step.loss)
+                if step.val_loss is not None:
+                    val.append((step.iteration, step.val_loss))
+                if time.monotonic() - drawn > REDRAW_SECONDS:
+                    self._draw(losses, val)
+                    drawn = time.monotonic()
+                yield step
+        finally:  # also when the loop is left
+            self._draw(losses, val)
 
     def _draw(self, losses: list[float], val: list[tuple[int, float]]) -> None:
         points = list(enumerate(smooth(losses, 0.8), start=1))
@@ -81,6 +83,7 @@ class _Race:
 
     def start(self, switch: str, shape: GPTConfig, config: TrainConfig) -> None:
         self.stop()
+        self.view.value = "<p>The two runs start.</p>"
         self.stopped = threading.Event()
         self.thread = threading.Thread(
             target=self._run, args=(switch, shape, config, self.stopped), daemon=True
