@@ -21,6 +21,10 @@ STACK = 8
 # subtle: NumPy adds an array without dimensions twice as fast as a number.
 ONE, ZERO, SHIFT = (np.array(x, np.float32) for x in (1, 0, GELU_SHIFT))
 
+# exp of larger scores, or of all scores below its negative, would strain float32. Below
+# it, softmax needs no maximum taken off first; above it, no token is certain.
+SAFE_SCORE = 70
+
 
 class Scratch:
     """The arrays that T new positions of B texts pass through, allocated once."""
@@ -33,7 +37,7 @@ class Scratch:
         self.stream, self.added = np.zeros((2, *shape, C), np.float32)
         self.qkv = np.zeros((*shape, 3 * C), np.float32)
         self.wide, self.bend = np.zeros((2, *shape, 4 * C), np.float32)
-        self.peaks = np.zeros((L, B, H, T, 1), np.float32)
+        self.sums = np.ones((L, B, H, T, 1), np.float32)
         # What meets a matrix ends in a 1, for the bias in the matrix's last row.
         self.unit, self.gathered = np.ones((2, *shape, C + 1), np.float32)
         self.bent = np.ones((*shape, 4 * C + 1), np.float32)
@@ -160,9 +164,8 @@ class Decoder:
         weights = s.query @ keys.swapaxes(-1, -2)  # (B, H, T, length)
         if len(s.mask) > 1:
             weights += s.mask
-        weights -= np.maximum.reduce(weights, -1, out=s.peaks[i], keepdims=True)
         np.exp(weights, out=weights)
-        sums = np.add.reduce(weights, -1, keepdims=True)
+        sums = np.add.reduce(weights, -1, out=s.sums[i], keepdims=True)
         np.divide(weights @ values, sums, out=s.heads)
         s.multiply(s.gathered, layer.out, out=s.added)
         s.stream += s.added
@@ -187,4 +190,8 @@ class Decoder:
         np.multiply(s.bend, s.wide, out=s.activated)
 
     def _note_scores(self, s: Scratch) -> None:
-        self._largest_score = max(self._largest_score, float(np.abs(s.peaks).max()))
+        # A logarithm of the sum of exponentials is the largest score, or little more.
+        score = float(np.abs(np.log(s.sums)).max())
+        self._largest_score = max(self._largest_score, score)
+        if not score < SAFE_SCORE:
+            self._largest_score = math.inf
