@@ -1,0 +1,57 @@
+"""The README, the pins and the course agree with each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import notebook_tools as tools
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    found = [line.split("==") for line in lines if "==" in line]
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_the_course_is_complete():
+    assert tools.existing() == tools.COURSE
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [link for link in links if "://" not in link]
+    assert len(local) > 15
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_test_command_is_the_one_that_ci_runs():
+    commands = re.findall(r"^python3 .*$", README, re.M)
+    assert len(commands) == 2
+    assert commands[1].endswith("python -m pytest")
+    assert "<!-- test command -->" in README
+    assert "<!-- test command -->" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("extra", [None, "notebooks", "test"])
+def test_pins_satisfy_the_lower_bounds(extra):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = project["project"]
+    asked = project["optional-dependencies"].get(extra, project["dependencies"])
+    pinned = pins("requirements.txt") | pins("requirements-test.txt")
+    for line in asked:
+        requirement = Requirement(line)
+        if requirement.name != "minigpt":
+            assert requirement.specifier.contains(pinned[requirement.name.lower()])
+            assert ">=" in line
+
+
+def test_learners_need_no_test_tools():
+    assert pins("requirements.txt")["torch"] == "2.13.0"
+    assert "pytest" not in pins("requirements.txt")
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert "-r requirements.txt" in environment
