@@ -15,6 +15,8 @@ from conftest import QUICK
 
 from minigpt import files
 from minigpt.checkpoint import load_checkpoint
+from minigpt.cli.runs import Run
+from minigpt.config import PRESETS
 from minigpt.data import make_dataset, save_dataset
 
 
@@ -165,6 +167,12 @@ def test_unwritable_checkpoints(refused, prepared, unwritable):
     refused(*words, contains=["could not write", str(unwritable), WHAT_TO_DO])
 
 
+def test_unwritable_model_to_be_shipped(refused, prepared, tmp_path, unwritable):
+    words = "train", *QUICK, "--data-dir", prepared, "--out-dir", tmp_path
+    parts = "could not write", str(unwritable), WHAT_TO_DO
+    refused(*words, "--export", unwritable / "model.pt", contains=parts)
+
+
 def test_disk_full_while_preparing(minigpt, fables, prepared, tmp_path):
     with mounted(tmp_path / "small", "size=64k") as folder:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
@@ -276,7 +284,7 @@ def test_prompt(refused, trained, prompt, parts):
     ("words", "parts"),
     [
         (["--n-embd", 30, "--n-head", 4], ["n_embd (30)", "multiple of n_head (4)"]),
-        (["--preset", "huge"], ["unknown preset 'huge'", "laptop, readme, tiny"]),
+        (["--preset", "huge"], ["unknown preset 'huge'", *PRESETS]),
         (["--dropout", 1], ["dropout must be at least 0 and below 1, not 1"]),
         (["--dropout", -0.5], ["dropout must be at least 0 and below 1"]),
         (["--optimizer", "sgd"], ["optimizer must be one of adamw, muon, not 'sgd'"]),
@@ -290,6 +298,7 @@ def test_prompt(refused, trained, prompt, parts):
         (["--n-layer", "two"], ["--n-layer must be a whole number, not two"]),
         (["--n-layer", 10**9], ["would have about", "choose a smaller", "--n-layer"]),
         (["--n-embd", 2**40], ["would have about", "choose a smaller --n-embd"]),
+        (["--batch-size", 10**12], ["32,000,000,000,000 tokens", "--batch-size"]),
         (["--block-size", 10**6], ["too few for a block of 1,000,000"]),
         (["--frobnicate", 3], ["--frobnicate", "minigpt --help"]),
         (["--resume", "--preset", "tiny"], ["--resume keeps the preset", "leave one"]),
@@ -460,3 +469,24 @@ def test_a_broken_model_is_never_saved(minigpt, monkeypatch, prepared, tmp_path)
     assert "the model is broken after iteration 1" in complaint
     assert "none, as nothing was saved before" in complaint
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("CUDA out of memory.\nTried to allocate")]
+)
+def test_out_of_memory(minigpt, monkeypatch, prepared, tmp_path, error):
+    def fail(self, dataset):
+        raise error
+
+    monkeypatch.setattr(Run, "steps", fail)
+    words = "train", *QUICK, "--data-dir", prepared, "--out-dir", tmp_path
+    assert minigpt(*words).complaint.startswith("out of memory: choose smaller sizes")
+
+
+def test_a_fault_of_the_program_shows_its_place(minigpt, monkeypatch, prepared):
+    def fail(*arguments):
+        raise RuntimeError("sizes 3 and 4 do not match")
+
+    monkeypatch.setattr("minigpt.cli.train.begin", fail)
+    with pytest.raises(RuntimeError, match="sizes 3 and 4"):
+        minigpt("train", *QUICK, "--data-dir", prepared)

@@ -33,7 +33,7 @@ def test_what_is_not_given():
     assert parse(["train"]) == (
         "train",
         {"preset": None, "resume": None, "data_dir": DATA, "out_dir": CHECKPOINTS,
-         "quiet": False, "changes": {}},
+         "export": None, "quiet": False, "changes": {}},
     )  # fmt: skip
     assert parse(["doctor"]) == ("doctor", {})
 

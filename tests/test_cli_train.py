@@ -212,6 +212,22 @@ def test_break_and_going_on_is_the_run_that_was_never_stopped(
     check_equal(path, final)
 
 
+def test_a_model_to_be_shipped(train, minigpt, monkeypatch, tmp_path):
+    shipped = tmp_path / "ship" / "small.pt"
+    with monkeypatch.context() as patch:
+        stop_at(3, patch)
+        stopped = train("--max-iters", 5, "--export", shipped)
+    assert not shipped.exists()
+    printed = shlex.split(stopped.out.partition("to go on: ")[2])
+    result = minigpt(*printed[1:], "--quiet")
+    assert result.status == 0 and f"shipped {shipped}" in result.out
+    assert load_checkpoint(shipped).training is None
+    whole = (tmp_path / "model_final.pt").stat().st_size
+    assert shipped.stat().st_size < whole / 3  # half the weights, and no optimizer
+    exact, rounded = weights(tmp_path / "model_final.pt"), weights(shipped)
+    assert all(torch.allclose(exact[n], rounded[n], atol=1e-3) for n in exact)
+
+
 def test_a_polite_kill_saves_too(train, monkeypatch, tmp_path):
     stop_at(7, monkeypatch, signal.SIGTERM)
     assert train().status == 143

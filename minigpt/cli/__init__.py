@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()  # the reader of our pipe has had enough
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise  # a fault of ours, whose place should be seen
         print(f"minigpt: {_in_one_line(error)}", file=sys.stderr)
         _drop_output()
         sys.exit(2)
@@ -32,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _in_one_line(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "out of memory: choose smaller sizes"
+    if isinstance(error, MemoryError | RuntimeError):
+        return "out of memory: choose smaller sizes, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'output'}: {error.strerror}"
     return " ".join(str(error).split())

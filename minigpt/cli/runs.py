@@ -14,7 +14,9 @@ from minigpt.model import GPT
 from minigpt.optim import Optimizer, make_optimizer
 from minigpt.training import Step, find_device, train
 
+# Above these a typing error is likelier than a machine that can do it.
 MAX_PARAMETERS = 1_000_000_000
+MAX_BATCH_TOKENS = 10_000_000
 
 Config = TypeVar("Config", GPTConfig, TrainConfig)
 
@@ -80,6 +82,7 @@ def begin(dataset: Dataset, preset_name: str, changes: dict) -> Run:
     config = _changed(preset.training, changes)
     _check_lengths(dataset, shape.block_size)
     _check_size(shape)
+    _check_batch(shape, config)
     device = find_device(config.device)
     torch.manual_seed(config.seed)
     model = GPT(shape).to(device)
@@ -112,6 +115,7 @@ def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
             "give a larger --max-iters"
         )
     _check_lengths(dataset, shape.block_size)
+    _check_batch(shape, config)
     model = checkpoint.model.to(find_device(config.device))
     optimizer = make_optimizer(model, config)
     try:
@@ -165,6 +169,15 @@ def _check_size(shape: GPTConfig) -> None:
             f"the model would have about {parameters:.1g} parameters, and more than "
             f"{MAX_PARAMETERS:.0g} will not fit: choose a smaller --n-embd, --n-layer "
             "or --block-size"
+        )
+
+
+def _check_batch(shape: GPTConfig, config: TrainConfig) -> None:
+    tokens = config.batch_size * shape.block_size
+    if tokens > MAX_BATCH_TOKENS:
+        raise ValueError(
+            f"a batch would have {tokens:,} tokens, and more than "
+            f"{MAX_BATCH_TOKENS:,} will not fit: choose a smaller --batch-size"
         )
 
 

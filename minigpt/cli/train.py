@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import torch
-
-from minigpt.checkpoint import save_checkpoint
 from minigpt.cli.keeper import Keeper
 from minigpt.cli.runs import Run, begin, find_newest, take_up
 from minigpt.data import Dataset, load_dataset
@@ -44,11 +41,11 @@ def run(
     with process_group(training.device) as world, stop_signals(world.size > 1) as seen:
         if world.rank == 0:
             check_writable(out_dir)
+            if export is not None:
+                check_writable(export.parent)
             print(describe(training, dataset), flush=True)
-            keeper = Keeper(training, dataset, data_dir, out_dir, quiet)
+            keeper = Keeper(training, dataset, data_dir, out_dir, export, quiet)
             lead(keeper, world, seen)
-            if export is not None and training.finished:
-                ship(training, dataset, export)
         else:
             follow(training, dataset, world, seen)
     if seen and not training.finished:
@@ -72,12 +69,6 @@ def lead(keeper: Keeper, world: World, seen: list[int]) -> None:
     except (TrainingDiverged, OSError) as error:
         good = keeper.run.checkpoint or "none, as nothing was saved before"
         raise type(error)(f"{error}; last good checkpoint: {good}") from error
-
-
-def ship(training: Run, dataset: Dataset, path: Path) -> None:
-    """Write the model for writing only, its weights in 16 bits."""
-    save_checkpoint(path, training.model, dataset.tokenizer, dtype=torch.float16)
-    print(f"shipped {path}")
 
 
 def follow(training: Run, dataset: Dataset, world: World, seen: list[int]) -> None:
