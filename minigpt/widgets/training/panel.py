@@ -18,12 +18,19 @@ from ipywidgets import (
 
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import Checkpoint, load_checkpoint
+from minigpt.data import Dataset
 from minigpt.files import SHIPPED_CHECKPOINT
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 from minigpt.training import Step
 from minigpt.widgets.base import control, message
-from minigpt.widgets.training.choices import Choice, size_label, sizes, texts
+from minigpt.widgets.training.choices import (
+    Choice,
+    read_dataset,
+    size_label,
+    sizes,
+    texts,
+)
 from minigpt.widgets.training.curve import Curve, curve_svg, smooth
 from minigpt.widgets.training.run import Run
 from minigpt.widgets.training.status import sample_html, status_html
@@ -113,9 +120,32 @@ class TrainingPanel(VBox):
         return list(self.trainer.run.steps) if self.trainer.run else []
 
     @property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """Both losses so far, (iteration, nats per token), the training loss smoothed.
+
+        A loss of which nothing is known yet is left out.
+        """
+        run = self.trainer.run
+        if run is None:
+            return {}
+        curves = {"training": smooth_curve(run), "validation": list(run.val_losses)}
+        return {name: points for name, points in curves.items() if points}
+
+    @property
     def baselines(self) -> Baselines | None:
         """What counting gets to on the text; None before there is one."""
         return self.trainer.run.baselines if self.trainer.run else None
+
+    @property
+    def dataset(self) -> Dataset:
+        """The text that it learns from, the one chosen before there is any."""
+        run = self.trainer.run
+        return run.dataset if run else read_dataset(self.text.value)
+
+    @property
+    def opening(self) -> str:
+        """How its samples begin: with something that stands in the text."""
+        return self.trainer.run.start if self.trainer.run else "THE FOX"
 
     # What can be asked of it
 
@@ -193,12 +223,15 @@ def curve_of(run: Run | None) -> str:
     """Return the loss curve of a run as HTML, empty before there is one."""
     if run is None:
         return ""
-    losses = smooth([step.loss for step in run.steps])
-    iterations = [step.iteration for step in run.steps]
-    train = list(zip(iterations, losses, strict=False))
-    return curve_svg(
-        Curve(train, list(run.val_losses), run.config.max_iters, run.baselines)
-    )
+    val = list(run.val_losses)
+    return curve_svg(Curve(smooth_curve(run), val, run.config.max_iters, run.baselines))
+
+
+def smooth_curve(run: Run) -> list[tuple[int, float]]:
+    """Return (iteration, smoothed training loss) of the steps made so far."""
+    steps = list(run.steps)
+    losses = smooth([step.loss for step in steps])
+    return [(step.iteration, x) for step, x in zip(steps, losses, strict=True)]
 
 
 def _button(label: str, tooltip: str, style: str = "") -> Button:

@@ -63,7 +63,7 @@ class Run:
         closes, and is made up for when the run goes on.
         """
         if self.unmeasured:
-            self._make_up(gate)
+            self.measure_end(gate)
         steps = train(
             self.model,
             self.dataset.train_ids,
@@ -93,7 +93,10 @@ class Run:
         self.evaluation_seconds = time.perf_counter() - began
         return total / (len(ids) - 1)
 
-    def _make_up(self, gate: Gate) -> None:
+    def measure_end(self, gate: Gate) -> None:
+        """Measure the model as it is now, unless that was done or the gate closes."""
+        if self.val_losses and self.val_losses[-1][0] == self.iteration:
+            return
         loss = self._measure(gate)
         if loss is not None:
             self.val_losses.append((self.iteration, loss))
@@ -171,7 +174,7 @@ def plan(
     began = time.perf_counter()
     per_iteration, per_evaluation = time_a_copy(model, dataset, config, gate)
     left = max(seconds - (time.perf_counter() - began), 0.1)
-    evaluations = min(max(int(EVAL_SHARE * left / per_evaluation), 2), MOST_EVALUATIONS)
+    evaluations = min(max(int(EVAL_SHARE * left / per_evaluation), 3), MOST_EVALUATIONS)
     fitting = (left - evaluations * per_evaluation) / per_iteration
     max_iters = max(int(fitting), FEWEST_ITERATIONS)
     return replace(

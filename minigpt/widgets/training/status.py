@@ -45,7 +45,8 @@ def sample_html(trainer: Trainer) -> str:
     newest = trainer.newest
     head = "What it writes appears here while it learns."
     if trainer.sample and newest is not None:
-        head = f"What it writes after {newest.iteration:,} iterations"
+        count = newest.iteration
+        head = f"What it writes after {count:,} iteration{'' if count == 1 else 's'}"
     return (
         f'<div style="color: {FAINT}; padding: 0.3em 0.6em 0">{head}</div>'
         f'<div style="color: {INK}; white-space: pre-wrap; line-height: 1.35; '

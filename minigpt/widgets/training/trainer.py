@@ -55,7 +55,7 @@ class Trainer:
         self.seconds = 0.0
         self.redraws = Pace(0.3, SHARE)
         self.samples = Pace(4.0, SHARE)
-        self._gate = Gate()
+        self._gate, self._rest = Gate(), Gate()
         self._thread: threading.Thread | None = None
 
     @property
@@ -121,7 +121,8 @@ class Trainer:
     def _begin(self, prepare: Callable[[], Run], other: "Trainer | None") -> None:
         if self.working:
             return
-        self._gate, before = Gate(), self._thread
+        self._rest.stop()
+        self._gate, self._rest, before = Gate(), Gate(), self._thread
         self.problem = self.saved = ""
         self._enter("preparing")
 
@@ -220,10 +221,16 @@ class Trainer:
 
     def _keep(self, phase: str) -> None:
         """Enter a phase in which nothing is learned: show it, publish and save."""
+        assert self.run is not None
         self._enter(phase)
         self._publish()
         self._save()
         self.show()
+        if phase == "stopped":
+            # The curve should end where the training did; a new start cuts this short.
+            self.run.measure_end(self._rest)
+            self._save()
+            self.show()
 
     def _publish(self) -> None:
         """Copy the model for others to use, and let the copy write a sample."""

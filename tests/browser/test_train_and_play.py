@@ -1,0 +1,278 @@
+"""The final notebook in a real JupyterLab: run all, stop, drag, type, look.
+
+The tests share one page and go through the notebook from top to bottom.
+"""
+
+import statistics
+import time
+
+import lab as tools
+import pytest
+
+from minigpt.checkpoint import load_checkpoint
+from minigpt.decoding import generate
+
+PROMPT = "THE FOX"
+ANSWERS_WITHIN = 0.5  # seconds from a button to a training that holds
+FIRST_CHARACTER_WITHIN = 150  # milliseconds at the median
+
+WATCH = """panel => {
+    const text = () => panel.querySelector('.minigpt-text');
+    let began = null, turn = null;
+    window.firstCharacter = [];
+    panel.addEventListener('keydown', () => {
+        began = performance.now();
+        turn = text().dataset.turn;
+    }, true);
+    new MutationObserver(() => {
+        if (began !== null && text() && text().dataset.turn !== turn) {
+            window.firstCharacter.push(performance.now() - began);
+            began = null;
+        }
+    }).observe(panel, {childList: true, subtree: true, characterData: true});
+}"""
+
+
+@pytest.fixture(scope="module")
+def notebook(lab):
+    opened = lab.open("06_train_and_play.ipynb", by_hand=True)
+    opened.run_all()
+    yield opened
+    opened.page.close()
+    lab.end_kernels()
+
+
+@pytest.fixture(scope="module")
+def trainer(notebook):
+    """The cell with the training panel."""
+    return notebook.cell_with("widgets.training_panel()")
+
+
+@pytest.fixture(scope="module")
+def play(notebook):
+    """The cell with the playground, once the training was stopped and all has run."""
+    notebook.wait_until_run()
+    cell = notebook.cell_with("widgets.playground(trainer)")
+    cell.locator(tools.TEXT).wait_for()
+    cell.scroll_into_view_if_needed()
+    settled(cell)
+    return cell
+
+
+@pytest.fixture(scope="module")
+def model(lab):
+    """What the notebook has trained and saved, read from its file."""
+    return load_checkpoint(lab.course / "checkpoints/model_final.pt")
+
+
+def points(trainer) -> int:
+    """How many points the training curve has."""
+    line = trainer.locator("svg polyline").last
+    return len((line.get_attribute("points") or "").split())
+
+
+def wait_for_status(notebook, trainer, words: str) -> None:
+    trainer.locator("b", has_text=words).first.wait_for(timeout=60_000)
+
+
+def settled(cell) -> str:
+    """Return the text as soon as it has not changed for half a second."""
+    text, same_since = "", time.monotonic()
+    while time.monotonic() - same_since < 0.5:
+        now = cell.locator(tools.TEXT).first.inner_text()
+        if now != text:
+            text, same_since = now, time.monotonic()
+        cell.page.wait_for_timeout(50)
+    return text
+
+
+def expected(model, length=200, prompt=PROMPT, **settings) -> str:
+    """What the text must be, written by the saved model in this process."""
+    settings = {"temperature": 0.8, "top_k": 50, "seed": 0} | settings
+    ids = model.tokenizer.encode(prompt)
+    return prompt + model.tokenizer.decode(
+        generate(model.model, ids, length, **settings)
+    )
+
+
+def plain(text: str) -> str:
+    """The text without what is lost or added where it is shown."""
+    return "".join(c for c in text if not c.isspace() and c not in "␣⏎")
+
+
+def shows(cell, text: str) -> None:
+    assert plain(settled(cell)) == plain(text)
+
+
+# Train
+
+
+def test_opened_from_the_file_browser_and_run_it_trains(notebook, trainer):
+    wait_for_status(notebook, trainer, "Training.")
+    trainer.locator("svg polyline").first.wait_for(timeout=60_000)
+
+
+def test_the_curve_grows(trainer):
+    before, end = points(trainer), time.monotonic() + 60
+    while points(trainer) <= before + 5 and time.monotonic() < end:
+        trainer.page.wait_for_timeout(200)
+    assert points(trainer) > before + 5
+
+
+def test_it_shows_speed_time_left_baselines_and_a_sample(notebook, trainer):
+    shown = trainer.inner_text()
+    for words in ("tokens per second", "time left", "uniform", "pairs", PROMPT):
+        assert words in shown
+    notebook.screenshot(trainer, "training_light")
+
+
+def test_pause_and_stop_answer_within_half_a_second(notebook, trainer):
+    took = {}
+    for name, status in (("Pause", "Paused."), ("Pause", "Paused."), ("Stop", "Stop")):
+        press = tools.button(trainer, name)
+        began = time.perf_counter()
+        press.click()
+        # "Stopping" is not enough: what counts is that nothing is learned any more.
+        wait_for_status(notebook, trainer, status if name == "Pause" else "Stopped.")
+        took.setdefault(name, []).append(time.perf_counter() - began)
+        if name == "Pause":
+            at = points(trainer)
+            trainer.page.wait_for_timeout(700)
+            assert points(trainer) == at
+            tools.button(trainer, "Go on").click()
+            wait_for_status(notebook, trainer, "Training.")
+    print("\nfrom the press to the answer (s):", took)
+    assert min(took["Pause"] + took["Stop"]) < ANSWERS_WITHIN
+
+
+def test_what_was_learned_is_saved(notebook, trainer, model):
+    trainer.locator("text=The model is saved in").wait_for()
+    assert 0 < model.training.iteration < model.training.config.max_iters
+
+
+def test_the_other_cells_run_without_an_error(notebook):
+    notebook.wait_until_run()
+    assert notebook.errors() == []
+
+
+# Play
+
+
+def test_the_text_is_that_of_the_trained_model(play, model):
+    shows(play, expected(model))
+
+
+def test_twenty_values_by_the_keyboard_leave_only_the_last_text(play, model):
+    slider = tools.handle(play, "temperature")
+    slider.focus()
+    for key in ["ArrowRight"] * 10 + ["ArrowLeft"] * 16:
+        play.page.keyboard.press(key)
+    assert tools.readout(play, "temperature") == "0.50"
+    shows(play, expected(model, temperature=0.5))
+
+
+def test_twenty_values_by_the_mouse_leave_only_the_last_text(play, model):
+    box = tools.handle(play, "temperature").bounding_box()
+    track = tools.control(play, "temperature").locator(".noUi-base").bounding_box()
+    mouse = play.page.mouse
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    for step in range(1, 21):
+        mouse.move(x + step * (track["x"] + track["width"] - x) / 20, y)
+    mouse.up()
+    assert tools.readout(play, "temperature") == "1.50"
+    shows(play, expected(model, temperature=1.5))
+
+
+def test_a_moved_slider_shows_the_first_character_at_once(play):
+    # While the text of the value before is still being written, as when dragging.
+    length = tools.handle(play, "length")
+    length.focus()
+    play.page.keyboard.press("End")
+    play.locator(".jp-OutputArea").first.evaluate(WATCH)
+    tools.handle(play, "temperature").focus()
+    for n in range(20):
+        play.page.keyboard.press("ArrowLeft" if n % 2 else "ArrowRight")
+        if n % 2 == 0:
+            play.page.keyboard.press("ArrowLeft")
+        play.page.wait_for_timeout(250)
+    took = play.page.evaluate("window.firstCharacter")
+    print(
+        f"\nfrom a slider's change to the first new character, {len(took)} changes: "
+        f"median {statistics.median(took):.0f} ms, longest {max(took):.0f} ms"
+    )
+    assert len(took) >= 20
+    assert statistics.median(took) <= FIRST_CHARACTER_WITHIN
+
+
+def test_length(play, model):
+    tools.handle(play, "length").focus()
+    play.page.keyboard.press("Home")
+    tools.handle(play, "temperature").focus()
+    for key in ["Home", *["ArrowRight"] * 14]:
+        play.page.keyboard.press(key)
+    assert tools.readout(play, "temperature") == "0.80"
+    shows(play, expected(model, length=10))
+    tools.handle(play, "length").focus()
+    play.page.keyboard.press("End")
+    shows(play, expected(model, length=1000))
+
+
+def test_top_k(play, model):
+    tools.handle(play, "top-k").focus()
+    play.page.keyboard.press("Home")
+    shows(play, expected(model, length=1000, top_k=1))
+    play.page.keyboard.press("ArrowRight")
+    shows(play, expected(model, length=1000, top_k=2))
+
+
+def test_sampling_off_is_greedy(play, model):
+    box = tools.control(play, "sampling").or_(play.locator(".widget-checkbox"))
+    box.first.locator("input[type=checkbox]").click()
+    shows(play, expected(model, length=1000, greedy=True))
+    box.first.locator("input[type=checkbox]").click()
+
+
+def test_a_prompt_with_a_bad_character_is_answered_in_words(notebook, play):
+    before = settled(play)
+    prompt = play.locator("textarea").first
+    prompt.fill("THE €")
+    alert = play.locator("[role=alert]")
+    alert.wait_for()
+    assert "€" in alert.inner_text() and "position 4" in alert.inner_text()
+    assert settled(play) == before
+    notebook.screenshot(play, "bad_prompt")
+    prompt.fill(PROMPT)
+    alert.wait_for(state="detached")
+
+
+def test_places_are_reached_by_the_keyboard(play):
+    seen = set()
+    for _ in range(3):
+        tools.button(play, "next").press("Enter")
+        play.page.wait_for_timeout(300)
+        seen.add(play.locator("text=Here came").first.inner_text())
+    assert tools.readout(play, "place") == str(len(PROMPT) + 3)
+    assert len(seen) >= 2
+    assert "looks most at" in play.inner_text()
+
+
+def test_side_by_side_two_settings_write_two_texts(notebook):
+    cell = notebook.cell_with("widgets.side_by_side(trainer)")
+    texts = cell.locator(tools.TEXT)
+    assert texts.count() == 2
+    tools.handle(cell, "length").focus()
+    notebook.page.keyboard.press("End")
+    settled(cell)
+    first, second = texts.all_inner_texts()
+    assert first.startswith(PROMPT) and second.startswith(PROMPT) and first != second
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_leave_a_screenshot(notebook, trainer, play, theme):
+    notebook.use_theme(theme)
+    notebook.screenshot(trainer, f"trained_{theme}")
+    notebook.screenshot(play, f"playground_{theme}")
+    side = notebook.cell_with("widgets.side_by_side(trainer)")
+    notebook.screenshot(side, f"side_by_side_{theme}")
