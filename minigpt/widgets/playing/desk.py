@@ -15,7 +15,6 @@ LONGEST_PROMPT = 5000  # characters
 SHORTEST, USUAL, LONGEST = 10, 200, 1000  # tokens
 LARGEST_SEED = 2**31 - 1
 PROMPTS = ("THE FOX", "ЛИСА", "ROMEO:")
-HALF = Layout(width="29em", max_width="100%")
 
 
 class Source(Protocol):
@@ -45,7 +44,9 @@ class Request:
 
 def setting(kind: type[Widget], label: str, **traits: Any) -> Any:
     """Return a control narrow enough for two to stand side by side."""
-    made = control(kind, label, **({"layout": HALF} | traits))
+    # A layout of its own: one that is shared changes all who share it.
+    own = {"layout": Layout(width="29em", max_width="100%")}
+    made = control(kind, label, **(own | traits))
     made.style.description_width = "7em"
     return made
 

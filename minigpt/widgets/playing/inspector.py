@@ -43,12 +43,11 @@ class Inspector:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.place = setting(IntSlider, "place", value=1, min=1, max=1)
-        self.place.layout.width = "40em"
         self.back = Button(description="◀ previous", tooltip="one character back")
         self.on = Button(description="next ▶", tooltip="one character on")
         self.layer = setting(IntSlider, "layer", max=0)
         self.head = setting(Dropdown, "head", options={"mean of all": -1}, value=-1)
-        self.bars = HTML(layout=Layout(width="31em"))
+        self.bars = HTML(layout=Layout(width="32em"))
         self.looks = HTML(layout=Layout(width="29em", max_width="100%"))
         self.seen: Seen | None = None
         self._drawn: Any = None
@@ -61,12 +60,13 @@ class Inspector:
 
     def widget(self) -> VBox:
         right = VBox([self.layer, self.head, self.looks])
-        views = Layout(
-            flex_flow="row wrap", min_height="21em", align_items="flex-start"
-        )
+        views = Layout(flex_flow="row wrap", min_height="24em")
         return VBox(
             [
-                HBox([self.place, self.back, self.on], layout=Layout(flex_flow="wrap")),
+                HBox(
+                    [self.place, self.back, self.on],
+                    layout=Layout(flex_flow="row wrap"),
+                ),
                 HBox([self.bars, right], layout=views),
             ]
         )
@@ -160,8 +160,8 @@ class Inspector:
         if written is not None:
             token = html.escape(tokenizer.tokens[written])
             said = f"Here came <b>{token}</b>, at {float(after[written]):.1%}."
-        head = f"<div><b>What could come here</b></div><div>{said}</div>"
-        return head + bars_html(before, after, tokenizer.tokens, BARS)
+        bars = bars_html(before, after, tokenizer.tokens, BARS)
+        return _titled("What could come here", f"<div>{said}</div>{bars}")
 
     def _looks_html(self, seen: Seen) -> str:
         layer = seen.attention[min(self.layer.value, len(seen.attention) - 1)]
@@ -170,6 +170,13 @@ class Inspector:
         tokens = [
             show_whitespace(seen.request.tokenizer.decode([i])) for i in seen.context
         ]
-        return "<div><b>Where it looked</b></div>" + where_it_looks(
-            weights, tokens, len(tokens) - 1
+        return _titled(
+            "Where it looked", where_it_looks(weights, tokens, len(tokens) - 1)
         )
+
+
+def _titled(title: str, view: str) -> str:
+    return (
+        '<div style="line-height: 1.5; color: var(--jp-ui-font-color1, #202020)">'
+        f'<div style="font-weight: 600">{title}</div>{view}</div>'
+    )

@@ -56,9 +56,9 @@ class SideBySide(VBox):
     def _arranged(self) -> list[Widget]:
         desk, columns = self.desk, []
         for name, writer in zip("AB", self.writers, strict=True):
-            writer.box.layout.width = "30em"
+            writer.box.layout.width = "29em"
             column = [HTML(f"<b>{name}</b>"), *writer.controls, writer.box]
-            columns.append(VBox(column, layout=Layout(margin="0 1em 0 0")))
+            columns.append(VBox(column, layout=Layout(margin="0 0.8em 0 0")))
         return [
             desk.prompt,
             HBox([desk.length, desk.seed], layout=WRAP),

@@ -40,7 +40,7 @@ class _Label:
     colour: str
 
 
-def smooth(losses: Sequence[float], memory: float = 0.95) -> list[float]:
+def smooth(losses: Sequence[float], memory: float = 0.9) -> list[float]:
     """Return the running mean of losses, each step forgetting a little of the past.
 
     >>> smooth([4.0, 2.0], memory=0.5)
