@@ -175,7 +175,7 @@ PRESETS = {
             min_lr_ratio=0.0,
             eval_interval=250,
         ),
-        "ten minutes or so, the model that comes with the course",
+        "a quarter of an hour or so, the model that comes with the course",
     ),
     "readme": Preset(
         GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.1),

@@ -3,6 +3,7 @@
 import math
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from minigpt.checkpoint import save_checkpoint
 from minigpt.cli.runs import Run
 from minigpt.data import Dataset
 from minigpt.files import CHECKPOINTS, DATA
+from minigpt.model import GPT
 from minigpt.training import Step, TrainingDiverged, evaluate
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}"
@@ -101,8 +103,10 @@ class Keeper:
             self.say(f"saved {run.checkpoint}; to go on: {self.command_to_go_on()}")
 
     def ship(self, path: Path) -> None:
-        """Write the model for writing only, its weights in 16 bits: half the size."""
-        model, tokenizer = self.run.model, self.dataset.tokenizer
+        """Write the model for writing only: no dropout, its weights in 16 bits."""
+        trained, tokenizer = self.run.model, self.dataset.tokenizer
+        model = GPT(replace(trained.config, dropout=0.0))
+        model.load_state_dict(trained.state_dict())
         save_checkpoint(path, model, tokenizer, dtype=torch.float16)
         self.say(f"shipped {path}")
 
