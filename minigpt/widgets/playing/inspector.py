@@ -161,7 +161,8 @@ class Inspector:
             token = html.escape(tokenizer.tokens[written])
             said = f"Here came <b>{token}</b>, at {float(after[written]):.1%}."
         bars = bars_html(before, after, tokenizer.tokens, BARS)
-        return _titled("What could come here", f"<div>{said}</div>{bars}")
+        view = f'<div style="white-space: nowrap">{said}{bars}</div>'
+        return _titled("What could come here", view)
 
     def _looks_html(self, seen: Seen) -> str:
         layer = seen.attention[min(self.layer.value, len(seen.attention) - 1)]

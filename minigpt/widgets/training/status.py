@@ -58,6 +58,8 @@ def _said(trainer: Trainer) -> str:
     words = WORDS[trainer.phase]
     if trainer.phase in ("preparing", "training") and trainer.asked:
         words = f"{trainer.asked} …"
+    if trainer.phase == "preparing" and trainer.asked == "Pausing":
+        words = WORDS["paused"]
     return f"<b>{html.escape(words)}</b> {html.escape(trainer.saved)}"
 
 

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from minigpt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from minigpt.data import find_source, make_dataset, read_text
-from minigpt.decoding import generate
 from minigpt.files import CHECKPOINTS, ROOT
-from minigpt.tokenizer import stream_text
 from minigpt.training import TrainingDiverged
 from minigpt.widgets.training.choices import Choice
 from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import Run, begin, plan, take_up
+from minigpt.widgets.training.sample import write_sample
 
-SAMPLE_LENGTH, SAMPLE_TEMPERATURE = 240, 0.5
 # Of the training time: each sample and each redraw waits until it is no more than this.
 SHARE = 0.01
 WORKING = ("preparing", "training", "paused")
@@ -143,7 +141,7 @@ class Trainer:
         except Stopped:
             self._enter("stopped" if self.run else "ready")
         except TrainingDiverged as error:
-            self.run = None
+            self.run = self.newest = None
             self._fail(f"{error}; or choose another size")
         except MemoryError:
             self._fail("out of memory: choose a smaller size")
@@ -237,20 +235,9 @@ class Trainer:
         assert self.run is not None
         checkpoint = self.run.snapshot()
         self.newest = Newest(checkpoint, self.run.iteration)
-        tokenizer = checkpoint.tokenizer
-        ids = generate(
-            checkpoint.model,
-            tokenizer.encode(self.run.start),
-            SAMPLE_LENGTH,
-            temperature=SAMPLE_TEMPERATURE,
+        self.sample = (
+            write_sample(checkpoint, self.run.start, self._gate) or self.sample
         )
-        pieces = [self.run.start]
-        open_before = self._gate.open
-        for piece in stream_text(tokenizer, ids):
-            pieces.append(piece)
-            if open_before and not self._gate.open:
-                return  # somebody waits for the answer to a button
-        self.sample = "".join(pieces)
 
     def _save(self) -> None:
         assert self.run is not None

@@ -1,0 +1,522 @@
+"""The training panel: what it trains, how it stops, what it says when it cannot."""
+
+import asyncio
+import threading
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+import torch
+
+from minigpt import widgets
+from minigpt.baselines import Baselines
+from minigpt.checkpoint import load_checkpoint
+from minigpt.config import GPTConfig, TrainConfig, get_preset
+from minigpt.data import make_dataset
+from minigpt.model import GPT
+from minigpt.widgets.training import TrainingPanel, choices, run, trainer
+from minigpt.widgets.training.curve import Curve, curve_svg, smooth
+from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
+from minigpt.widgets.training.run import plan
+from minigpt.widgets.training.trainer import Trainer
+
+SHAPE = GPTConfig(block_size=16, n_layer=1, n_head=2, n_embd=16)
+CONFIG = TrainConfig(
+    batch_size=4, optimizer="muon", learning_rate=4e-3, warmup_iters=5, dtype="float32"
+)
+ITERATIONS = 60
+KNOWN = Baselines(uniform=4.1, single=3.2, pairs=2.3)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Sizes and plans that train within a second."""
+    sizes = dict.fromkeys(("small", "laptop", "large"), (SHAPE, CONFIG))
+    monkeypatch.setattr(run, "sizes", lambda: sizes)
+
+    def plan(model, dataset, config, seconds, gate):
+        return replace(config, max_iters=ITERATIONS, eval_interval=20)
+
+    monkeypatch.setattr(trainer, "plan", plan)
+    monkeypatch.setattr(run, "plan", plan)
+
+
+@pytest.fixture
+def panel(fables, tmp_path):
+    """A panel that trains on the first fables and saves into a folder of its own."""
+    made = TrainingPanel(Trainer(tmp_path))
+    made.text.options = {"fables": str(fables)}
+    yield made
+    made.stop()
+    made.trainer.join(20)
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not happen"
+        time.sleep(0.002)
+
+
+def at_iteration(panel, n):
+    """Wait until so many iterations are done."""
+    wait_for(lambda: panel.trainer.phase != "preparing")
+    wait_for(lambda: panel.trainer.run.iteration >= n)
+
+
+def finish(panel):
+    asyncio.run(panel.finished())
+
+
+def slowly(monkeypatch, seconds=0.01):
+    """Make every iteration take its time, so that there is a middle to stop in."""
+    fast = run.train
+
+    def slow(*args, **kwargs):
+        for step in fast(*args, **kwargs):
+            time.sleep(seconds)
+            yield step
+
+    monkeypatch.setattr(run, "train", slow)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+# To the end
+
+
+def test_it_trains_shows_and_saves(panel):
+    panel.train()
+    finish(panel)
+    made = panel.trainer
+    assert made.phase == "finished" and made.problem == ""
+    assert made.run.iteration == len(panel.steps) == ITERATIONS
+    assert [n for n, _ in made.run.val_losses] == [20, 40, 60]
+    assert made.run.val_losses[-1][1] < panel.baselines.uniform
+    assert "validation" in panel.curve.value and "pairs" in panel.curve.value
+    assert made.sample.startswith("THE SQUI") and made.sample[:40] in panel.sample.value
+    saved = load_checkpoint(made.path)
+    assert saved.training.iteration == ITERATIONS
+    assert torch.equal(weights(saved.model), weights(panel.model))
+    assert not panel.model.training
+    assert "Finished." in panel.status.value and "saved in" in panel.status.value
+
+
+def test_the_thread_ends(panel):
+    panel.train()
+    finish(panel)
+    assert not panel.trainer.busy
+    assert not any(t.name == "training" for t in threading.enumerate())
+
+
+def test_before_training_it_gives_the_shipped_model(panel):
+    assert panel.model.config.vocab_size == panel.tokenizer.vocab_size
+    assert "comes with the course" in panel.about
+    assert panel.steps == [] and panel.curves == {} and panel.baselines is None
+    assert panel.pause_button.disabled and panel.stop_button.disabled
+
+
+def test_panel_is_found_by_name_and_has_a_short_stable_text():
+    assert repr(widgets.training_panel()) == "<training panel>"
+
+
+def test_minutes_become_iterations_that_fit(fables):
+    dataset = make_dataset(fables.read_text())
+    model = GPT(replace(SHAPE, vocab_size=dataset.tokenizer.vocab_size))
+    before = weights(model)
+    planned = plan(model, dataset, CONFIG, 3.0, Gate())
+    assert torch.equal(weights(model), before), "it is a copy that is timed"
+    assert planned.max_iters > run.FEWEST_ITERATIONS
+    assert 2 <= planned.max_iters // planned.eval_interval <= run.MOST_EVALUATIONS
+    fewest = plan(model, dataset, CONFIG, 0.0, Gate())
+    assert run.FEWEST_ITERATIONS <= fewest.max_iters < planned.max_iters
+    assert fewest.warmup_iters < fewest.max_iters
+
+
+# Pause, stop, go on
+
+
+def test_paused_and_stopped_is_the_run_that_never_was(panel, tmp_path, monkeypatch):
+    panel.train()
+    finish(panel)
+    never = weights(panel.model)
+
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 10)
+    panel.pause()
+    wait_for(lambda: panel.trainer.phase == "paused")
+    wait_for(lambda: panel.trainer.saved)
+    at = panel.trainer.run.iteration
+    assert 10 <= at < ITERATIONS
+    assert load_checkpoint(panel.trainer.path).training.iteration == at
+    time.sleep(0.1)
+    assert panel.trainer.run.iteration == at
+    panel.go_on()
+    at_iteration(panel, at + 5)
+    panel.stop()
+    finish(panel)
+    assert panel.trainer.phase == "stopped"
+    assert at + 5 <= panel.trainer.run.iteration < ITERATIONS
+    # Taken up from the file by another panel, as after a restart of the kernel.
+    other = TrainingPanel(Trainer(tmp_path))
+    other.text.options = panel.text.options
+    assert other.pause_button.description == "Go on"
+    assert not other.pause_button.disabled
+    other.pause_button.click()
+    finish(other)
+    assert other.trainer.phase == "finished"
+    assert torch.equal(weights(other.model), never)
+
+
+def test_buttons_answer_within_half_a_second(panel, monkeypatch):
+    slowly(monkeypatch)
+    panel.train_button.click()
+    at_iteration(panel, 3)
+    for button, phase in (
+        (panel.pause_button, "paused"),
+        (panel.stop_button, "stopped"),
+    ):
+        began = time.perf_counter()
+        button.click()
+        wait_for(lambda wanted=phase: panel.trainer.phase == wanted)
+        assert time.perf_counter() - began < 0.5
+
+
+def test_buttons_offer_what_can_be_done(panel, monkeypatch):
+    slowly(monkeypatch)
+    panel.train_button.click()
+    at_iteration(panel, 2)
+    buttons = panel.train_button, panel.pause_button, panel.stop_button
+    assert [b.disabled for b in buttons] == [True, False, False]
+    assert panel.pause_button.description == "Pause"
+    panel.pause_button.click()
+    assert panel.pause_button.description == "Go on"
+    wait_for(lambda: panel.trainer.phase == "paused")
+    panel.pause_button.click()
+    wait_for(lambda: panel.trainer.phase == "training")
+    assert panel.pause_button.description == "Pause"
+    panel.stop_button.click()
+    finish(panel)
+    assert [b.disabled for b in buttons] == [False, False, True]
+    assert panel.pause_button.description == "Go on"
+
+
+def test_an_evaluation_is_left_and_made_up_for(panel, monkeypatch):
+    real, entered = run.evaluation, threading.Event()
+
+    def slow(*args):
+        for part in real(*args):
+            entered.set()
+            time.sleep(0.02)
+            yield part
+
+    monkeypatch.setattr(run, "evaluation", slow)
+    monkeypatch.setattr(run, "EVAL_TOKENS", 16)
+    panel.train()
+    assert entered.wait(20)
+    panel.pause()
+    wait_for(lambda: panel.trainer.phase == "paused", seconds=0.5)
+    assert panel.trainer.run.val_losses == []
+    monkeypatch.setattr(run, "evaluation", real)
+    panel.go_on()
+    finish(panel)
+    assert [n for n, _ in panel.trainer.run.val_losses][-1] == ITERATIONS
+
+
+def test_stopped_early_the_curve_has_its_end(panel, monkeypatch):
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 4)
+    panel.stop()
+    finish(panel)
+    [(iteration, _)] = panel.curves["validation"]
+    assert iteration == panel.trainer.run.iteration < 20
+
+
+def test_a_finished_run_can_be_trained_on(panel):
+    panel.train()
+    finish(panel)
+    before = weights(panel.model)
+    panel.go_on()
+    finish(panel)
+    assert panel.trainer.run.iteration == 2 * ITERATIONS
+    assert not torch.equal(weights(panel.model), before)
+
+
+def test_stop_while_preparing_or_paused_ends_it(panel, monkeypatch):
+    monkeypatch.setattr(trainer, "plan", lambda *a: wait_for(lambda: a[-1].check()))
+    panel.train()
+    panel.stop()
+    finish(panel)
+    assert panel.trainer.phase in ("ready", "stopped") and not panel.trainer.problem
+
+
+def test_stop_while_paused_ends_the_wait(panel, monkeypatch):
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 2)
+    panel.pause()
+    wait_for(lambda: panel.trainer.phase == "paused")
+    panel.stop()
+    finish(panel)
+    assert panel.trainer.phase == "stopped"
+
+
+def test_an_interrupt_while_waiting_is_stop(panel, monkeypatch):
+    slowly(monkeypatch)
+
+    async def interrupted():
+        waiting = asyncio.create_task(panel.finished())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    panel.train()
+    at_iteration(panel, 2)
+    asyncio.run(interrupted())
+    panel.trainer.join(20)
+    assert panel.trainer.phase == "stopped" and panel.trainer.saved
+    panel.go_on()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
+
+
+def test_another_panel_ends_this_one(panel, tmp_path, monkeypatch):
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 2)
+    other = TrainingPanel(Trainer(tmp_path / "other"))
+    other.text.options = panel.text.options
+    other.train()
+    finish(panel)
+    assert panel.trainer.phase == "stopped"
+    finish(other)
+    assert other.trainer.phase == "finished"
+    panel.go_on()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
+
+
+def test_train_twice_is_train_once(panel, monkeypatch):
+    slowly(monkeypatch)
+    panel.train()
+    thread = panel.trainer._thread
+    panel.train()
+    assert panel.trainer._thread is thread
+
+
+# What goes wrong, in words
+
+
+def says(panel, *words):
+    finish(panel)
+    assert panel.trainer.phase == "failed"
+    for word in words:
+        assert word in panel.problem.value
+    assert "Traceback" not in panel.problem.value
+    assert not panel.train_button.disabled
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("abc", "too few"), ("a short text.", "too few"), ("", "empty")],
+)
+def test_a_text_that_is_too_short(panel, tmp_path, content, words):
+    path = tmp_path / "short.txt"
+    path.write_text(content, encoding="utf-8")
+    panel.text.options = {"own": str(path)}
+    panel.train()
+    says(panel, words)
+
+
+def test_a_download_that_fails(panel, monkeypatch):
+    def fail(name):
+        raise ValueError("Tiny Shakespeare could not be downloaded (no network)")
+
+    monkeypatch.setattr(trainer, "find_source", fail)
+    panel.train()
+    says(panel, "could not be downloaded")
+
+
+def test_a_download_does_not_keep_stop_waiting(panel, monkeypatch):
+    hanging = threading.Event()
+    monkeypatch.setattr(trainer, "find_source", lambda name: hanging.wait(20))
+    panel.train()
+    began = time.perf_counter()
+    panel.stop()
+    finish(panel)
+    hanging.set()
+    assert time.perf_counter() - began < 0.5
+    assert panel.trainer.phase == "ready"
+
+
+def test_a_loss_that_is_no_number(panel, monkeypatch):
+    wild = replace(CONFIG, learning_rate=1e30, warmup_iters=0)
+    monkeypatch.setattr(run, "sizes", lambda: {"laptop": (SHAPE, wild)})
+    panel.train()
+    says(panel, "the loss is nan", "learning rate")
+    panel.go_on()
+    says(panel, "no checkpoint")
+
+
+def test_a_full_disk_leaves_the_model_to_play_with(panel, monkeypatch):
+    def full(*args):
+        raise OSError("could not write model_final.pt: No space left on device")
+
+    monkeypatch.setattr(trainer, "save_checkpoint", full)
+    panel.train()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
+    assert "No space left" in panel.problem.value
+    assert "still here to play with" in panel.problem.value
+    assert "your model after 60 iterations" in panel.about
+
+
+def test_no_memory_and_the_unexpected(panel, monkeypatch):
+    for error, words in ((MemoryError(), "smaller size"), (KeyError("odd"), "odd")):
+
+        def fail(*args, error=error):
+            raise error
+
+        monkeypatch.setattr(trainer, "plan", fail)
+        panel.train()
+        says(panel, words)
+
+
+def test_another_text_than_the_saved_model_learned_from(panel, tmp_path):
+    panel.train()
+    finish(panel)
+    path = tmp_path / "digits.txt"
+    path.write_text("0123456789 " * 50, encoding="utf-8")
+    other = TrainingPanel(Trainer(tmp_path))
+    other.text.options = {"own": str(path)}
+    other.go_on()
+    says(other, "other characters")
+
+
+# Controls
+
+
+def test_minutes_keep_to_their_range(panel):
+    for typed, kept in ((0.0, 0.1), (-3, 0.1), (10**6, 600.0), (0.5, 0.5)):
+        panel.minutes.value = typed
+        assert panel.minutes.value == kept
+
+
+def test_every_text_and_size_can_be_chosen(monkeypatch, tmp_path):
+    own = tmp_path / "input.txt"
+    monkeypatch.setattr(choices, "OWN", own)
+    assert list(choices.texts().values()) == ["fables", "fables-ru", "shakespeare"]
+    own.write_text("mine", encoding="utf-8")
+    assert choices.texts()["your own data/input.txt"] == str(own)
+    panel = TrainingPanel()
+    for size in ("small", "laptop", "large"):
+        panel.size.value = size
+        assert panel.choice.size == size
+
+
+def test_sizes_grow_and_the_middle_one_is_the_preset():
+    counts = []
+    for shape, _ in choices.sizes().values():
+        counts.append(GPT(shape).num_parameters())
+    assert counts == sorted(counts) and len(set(counts)) == 3
+    assert choices.sizes()["laptop"][0] == get_preset("laptop").model
+
+
+def test_shakespeare_is_not_fetched_unasked(monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: 1 / 0)
+    panel = TrainingPanel()
+    label = next(text for text in choices.texts() if "Shakespeare" in text)
+    assert "download" in label or choices.texts()[label] == "shakespeare"
+    assert panel.trainer.phase == "ready"
+
+
+# Its own cost
+
+
+def test_the_panel_takes_less_than_three_percent(panel, monkeypatch):
+    slowly(monkeypatch, 0.02)
+    panel.train()
+    finish(panel)
+    made = panel.trainer
+    # The first sample and the first redraw come at once, whatever they cost.
+    first = 0.1
+    assert made.redraws.spent + made.samples.spent < 0.03 * made.seconds + first
+
+
+def test_pace_keeps_to_its_share():
+    pace = Pace(interval=0.0, share=0.05)
+    began, done = time.perf_counter(), 0
+    while time.perf_counter() - began < 0.5:
+        if pace.due:
+            done += 1
+            with pace.measured():
+                time.sleep(0.005)
+        time.sleep(0.001)
+    assert done >= 2
+    assert pace.spent < 0.1 * (time.perf_counter() - began)
+
+
+def test_patiently_gives_results_errors_and_up():
+    assert patiently(lambda: 3, Gate()) == 3
+    with pytest.raises(ZeroDivisionError):
+        patiently(lambda: 1 / 0, Gate())
+    gate = Gate()
+    gate.stop()
+    with pytest.raises(Stopped):
+        patiently(lambda: time.sleep(0.3), gate)
+
+
+# The curve
+
+
+def svg(curve):
+    drawn = curve_svg(curve)
+    return ET.fromstring(drawn), drawn
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ([], []),
+        ([(1, 4.2)], []),
+        ([], [(5, 3.0)]),
+        ([(1, 9.0), (2, 0.001)], [(2, 0.0)]),
+        ([(i, 4.0 - i / 40000) for i in range(1, 100_001)], [(100_000, 1.5)]),
+    ],
+)
+def test_curve_is_well_formed_and_light(train, val):
+    root, drawn = svg(Curve(train, val, 100_000, KNOWN))
+    assert len(drawn) < 12_000
+    for name in ("uniform", "single characters", "pairs"):
+        assert any(name in (text.text or "") for text in root)
+    for line in root.findall("polyline"):
+        for point in line.get("points").split():
+            x, y = map(float, point.split(","))
+            assert 0 <= x <= 720 and 0 <= y <= 280
+
+
+def test_labels_of_the_curve_do_not_overlap():
+    for end in (4.1, 3.2, 2.3, 1.2):
+        curve = Curve([(900, end + 0.01)], [(900, end)], 1000, KNOWN)
+        root, _ = svg(curve)
+        labels = [
+            (float(t.get("x")), float(t.get("y")))
+            for t in root.findall("text")
+            if t.get("paint-order")
+        ]
+        assert len(labels) == 5
+        for i, (x1, y1) in enumerate(labels):
+            for x2, y2 in labels[i + 1 :]:
+                assert abs(y1 - y2) >= 14 or abs(x1 - x2) >= 100
+
+
+def test_smoothing_starts_at_the_first_loss_and_keeps_a_constant():
+    assert smooth([3.0])[0] == pytest.approx(3.0)
+    assert smooth([2.0] * 9) == pytest.approx([2.0] * 9)
+    assert smooth([]) == []
