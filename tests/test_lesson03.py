@@ -283,9 +283,8 @@ RIGHT = {
     "03.block": block(
         "y = attention(norm1(x)) + x", "return y + feed_forward(norm2(y))"
     ),
-    "03.parameters": count(
-        "GPT(GPTConfig(V, T, n_layer=N, n_head=1, n_embd=C)).num_parameters()"
-    ),
+    "03.parameters": "from minigpt.model import GPT\n\n\n"
+    + count("GPT(GPTConfig(V, T, n_layer=N, n_head=1, n_embd=C)).num_parameters()"),
     "03.start_loss": loss("-torch.tensor(1 / vocab_size).log()"),
 }
 
