@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from console_tools import QUICK, call
 
-from minigpt.cli import main
 from minigpt.files import DATA
-
-QUICK = ["--preset", "tiny", "--quiet"]
 
 
 @dataclass(frozen=True)
@@ -27,15 +25,6 @@ class Result:
         assert self.err.startswith("minigpt: ") and self.err.endswith("\n"), self.err
         assert self.err.count("\n") == 1, self.err
         return self.err.removeprefix("minigpt: ").rstrip("\n")
-
-
-def call(*args: object) -> int:
-    """Run the console command in this process and return its exit status."""
-    try:
-        main([str(arg) for arg in args])
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(bool(error.code))
-    return 0
 
 
 @pytest.fixture

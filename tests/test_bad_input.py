@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK
+from console_tools import QUICK
 
 from minigpt import files
 from minigpt.checkpoint import load_checkpoint

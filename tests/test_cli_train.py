@@ -10,7 +10,7 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 import torch
-from conftest import QUICK, call
+from console_tools import QUICK, call
 from terminal import Terminal
 
 from minigpt.checkpoint import load_checkpoint, save_checkpoint

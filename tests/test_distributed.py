@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from conftest import call
+from console_tools import call
 from torch import distributed
 
 from minigpt.checkpoint import load_checkpoint
