@@ -15,7 +15,7 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.data import make_dataset
 from minigpt.model import GPT
-from minigpt.widgets.training import TrainingPanel, choices, run, trainer
+from minigpt.widgets.training import TrainingPanel, choices, run, saving, trainer
 from minigpt.widgets.training.curve import Curve, curve_svg, smooth
 from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import plan
@@ -134,6 +134,22 @@ def test_minutes_become_iterations_that_fit(fables):
     fewest = plan(model, dataset, CONFIG, 0.0, Gate())
     assert run.FEWEST_ITERATIONS <= fewest.max_iters < planned.max_iters
     assert fewest.warmup_iters < fewest.max_iters
+
+
+def test_a_plan_is_changed_where_the_machine_asks_for_it(panel, monkeypatch):
+    slowly(monkeypatch, 0.002)
+    monkeypatch.setattr(trainer, "LOOKS", (0.2, 0.5))
+    panel.minutes.value = 0.1
+    panel.minutes.min = 0.02
+    panel.minutes.value = 0.02
+    began = time.perf_counter()
+    panel.train()
+    finish(panel)
+    assert time.perf_counter() - began < 15
+    made = panel.trainer.run
+    assert made.finished and made.config.max_iters != ITERATIONS
+    numbers = [step.iteration for step in panel.steps]
+    assert numbers == list(range(1, made.config.max_iters + 1))
 
 
 # Pause, stop, go on
@@ -368,7 +384,7 @@ def test_a_full_disk_leaves_the_model_to_play_with(panel, monkeypatch):
     def full(*args):
         raise OSError("could not write model_final.pt: No space left on device")
 
-    monkeypatch.setattr(trainer, "save_checkpoint", full)
+    monkeypatch.setattr(saving, "save_checkpoint", full)
     panel.train()
     finish(panel)
     assert panel.trainer.phase == "finished"

@@ -31,9 +31,12 @@ from minigpt.widgets.training.choices import (
     sizes,
     texts,
 )
-from minigpt.widgets.training.curve import Curve, curve_svg, smooth
-from minigpt.widgets.training.run import Run
-from minigpt.widgets.training.status import sample_html, status_html
+from minigpt.widgets.training.status import (
+    curve_html,
+    sample_html,
+    smooth_curve,
+    status_html,
+)
 from minigpt.widgets.training.trainer import Trainer
 
 LONGEST = 600.0  # minutes
@@ -203,7 +206,7 @@ class TrainingPanel(VBox):
         trainer = self.trainer
         self.problem.value = message(trainer.problem) if trainer.problem else ""
         self.status.value = status_html(trainer)
-        self.curve.value = curve_of(trainer.run)
+        self.curve.value = curve_html(trainer.run)
         self.sample.value = sample_html(trainer)
 
     def _show_buttons(self) -> None:
@@ -217,21 +220,6 @@ class TrainingPanel(VBox):
 
     def __repr__(self) -> str:
         return "<training panel>"
-
-
-def curve_of(run: Run | None) -> str:
-    """Return the loss curve of a run as HTML, empty before there is one."""
-    if run is None:
-        return ""
-    val = list(run.val_losses)
-    return curve_svg(Curve(smooth_curve(run), val, run.config.max_iters, run.baselines))
-
-
-def smooth_curve(run: Run) -> list[tuple[int, float]]:
-    """Return (iteration, smoothed training loss) of the steps made so far."""
-    steps = list(run.steps)
-    losses = smooth([step.loss for step in steps])
-    return [(step.iteration, x) for step, x in zip(steps, losses, strict=True)]
 
 
 def _button(label: str, tooltip: str, style: str = "") -> Button:

@@ -21,7 +21,9 @@ from minigpt.widgets.training.pace import Gate
 
 # Small batches, so that an evaluation can be left within a fraction of a second.
 EVAL_TOKENS = 1024
-MOST_EVALUATIONS, EVAL_SHARE = 20, 0.1
+FEWEST_EVALUATIONS, MOST_EVALUATIONS, EVAL_SHARE = 3, 20, 0.1
+RECENT = 50  # iterations
+REFIT = 1.1  # the smallest factor that a plan is changed by
 FEWEST_ITERATIONS = 20
 TRIAL_SECONDS, MOST_TRIALS = 2.0, 40
 
@@ -64,21 +66,27 @@ class Run:
         """
         if self.unmeasured:
             self.measure_end(gate)
-        steps = train(
+        while not self.finished:
+            config = self.config
+            for step in self._train(config, gate):
+                self.iteration = step.iteration
+                self.steps.append(step)
+                if step.val_loss is not None:
+                    self.val_losses.append((step.iteration, step.val_loss))
+                yield step
+                if self.config is not config:
+                    break  # refitted: go on from here by the new one
+
+    def _train(self, config: TrainConfig, gate: Gate) -> Iterator[Step]:
+        return train(
             self.model,
             self.dataset.train_ids,
             self.dataset.val_ids,
-            self.config,
+            config,
             optimizer=self.optimizer,
             start=self.iteration,
             measure=lambda model, ids: self._measure(gate),
         )
-        for step in steps:
-            self.iteration = step.iteration
-            self.steps.append(step)
-            if step.val_loss is not None:
-                self.val_losses.append((step.iteration, step.val_loss))
-            yield step
 
     def _measure(self, gate: Gate) -> float | None:
         ids, total, began = self.dataset.val_ids, 0.0, time.perf_counter()
@@ -102,6 +110,20 @@ class Run:
             self.val_losses.append((self.iteration, loss))
             if self.steps:
                 self.steps[-1] = replace(self.steps[-1], val_loss=loss)
+
+    def refit(self, seconds: float) -> None:
+        """Take on more iterations, or fewer, if the seconds left ask for it clearly.
+
+        A machine may be faster or slower than it was when the run was planned.
+        """
+        recent = statistics.mean(step.seconds for step in self.steps[-RECENT:])
+        # Until there is one: a token is measured in a third of the time of training.
+        guess = recent * len(self.dataset.val_ids) / self.steps[-1].tokens / 3
+        per_evaluation = self.evaluation_seconds or guess
+        fitted = fit(self.config, self.iteration, seconds, recent, per_evaluation)
+        change = fitted.max_iters / self.config.max_iters
+        if not 1 / REFIT < change < REFIT:
+            self.config = fitted
 
     def state(self) -> TrainingState:
         """Return what a checkpoint must hold so that the run can go on."""
@@ -173,16 +195,29 @@ def plan(
     """
     began = time.perf_counter()
     per_iteration, per_evaluation = time_a_copy(model, dataset, config, gate)
-    left = max(seconds - (time.perf_counter() - began), 0.1)
-    evaluations = min(max(int(EVAL_SHARE * left / per_evaluation), 3), MOST_EVALUATIONS)
-    fitting = (left - evaluations * per_evaluation) / per_iteration
-    max_iters = max(int(fitting), FEWEST_ITERATIONS)
-    return replace(
-        config,
-        max_iters=max_iters,
-        warmup_iters=min(config.warmup_iters, max_iters // 10),
-        eval_interval=math.ceil(max_iters / evaluations),
-    )
+    left = seconds - (time.perf_counter() - began)
+    fitted = fit(config, 0, left, per_iteration, per_evaluation)
+    warmup_iters = min(config.warmup_iters, fitted.max_iters // 10)
+    return replace(fitted, warmup_iters=warmup_iters)
+
+
+def fit(
+    config: TrainConfig,
+    done: int,
+    seconds: float,
+    per_iteration: float,
+    per_evaluation: float,
+) -> TrainConfig:
+    """Return the config with what fits into the seconds left, after `done` iterations.
+
+    A tenth of the time goes into evaluations, but there are a few in any case.
+    """
+    affordable = int(EVAL_SHARE * seconds / max(per_evaluation, 1e-6))
+    evaluations = min(max(affordable, FEWEST_EVALUATIONS), MOST_EVALUATIONS)
+    fitting = (seconds - evaluations * per_evaluation) / per_iteration
+    more = max(int(fitting), FEWEST_ITERATIONS)
+    eval_interval = math.ceil(more / evaluations)
+    return replace(config, max_iters=done + more, eval_interval=eval_interval)
 
 
 def time_a_copy(
@@ -198,9 +233,11 @@ def time_a_copy(
         warm = time.perf_counter() - began > TRIAL_SECONDS and len(seconds) > 3
         if warm or len(seconds) == MOST_TRIALS:
             break
-    some = val_ids[: EVAL_TOKENS + 1]
-    for _ in range(2):
+    some, times = val_ids[: EVAL_TOKENS + 1], []
+    for _ in range(4):
         began = time.perf_counter()
         sum(evaluation(copy, some, EVAL_TOKENS))
-        per_token = (time.perf_counter() - began) / len(some)
-    return statistics.mean(seconds[2:]), per_token * len(val_ids)
+        times.append(time.perf_counter() - began)
+    # Other programs can only make it slower: the median and the least are true to it.
+    per_evaluation = min(times) / len(some) * len(val_ids)
+    return statistics.median(seconds[2:]), per_evaluation

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +14,14 @@ from minigpt.widgets.training.pace import Gate
 LENGTH = 240
 # Nearly greedy, so that the samples show what it has learned and not what it risks.
 TEMPERATURE = 0.5
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The model as it was when it was last looked at; training leaves it be."""
+
+    checkpoint: Checkpoint
+    iteration: int
 
 
 def write_sample(checkpoint: Checkpoint, start: str, gate: Gate) -> str | None:

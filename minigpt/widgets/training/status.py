@@ -2,7 +2,8 @@
 
 import html
 
-from minigpt.widgets.training.curve import FAINT, INK, smooth
+from minigpt.widgets.training.curve import FAINT, INK, Curve, curve_svg, smooth
+from minigpt.widgets.training.run import Run
 from minigpt.widgets.training.trainer import Trainer
 
 RECENT = 50  # iterations
@@ -38,6 +39,21 @@ def status_html(trainer: Trainer) -> str:
         f'<div style="min-height: 1.5em; padding-top: 0.2em">{_said(trainer)}</div>'
         "</div>"
     )
+
+
+def curve_html(run: Run | None) -> str:
+    """Return the loss curve of a run as HTML, empty before there is one."""
+    if run is None:
+        return ""
+    val = list(run.val_losses)
+    return curve_svg(Curve(smooth_curve(run), val, run.config.max_iters, run.baselines))
+
+
+def smooth_curve(run: Run) -> list[tuple[int, float]]:
+    """Return (iteration, smoothed training loss) of the steps made so far."""
+    steps = list(run.steps)
+    losses = smooth([step.loss for step in steps])
+    return [(step.iteration, x) for step, x in zip(steps, losses, strict=True)]
 
 
 def sample_html(trainer: Trainer) -> str:

@@ -3,29 +3,23 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from minigpt.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from minigpt.checkpoint import load_checkpoint
 from minigpt.data import find_source, make_dataset, read_text
-from minigpt.files import CHECKPOINTS, ROOT
+from minigpt.files import CHECKPOINTS
 from minigpt.training import TrainingDiverged
 from minigpt.widgets.training.choices import Choice
 from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import Run, begin, plan, take_up
-from minigpt.widgets.training.sample import write_sample
+from minigpt.widgets.training.sample import Newest, write_sample
+from minigpt.widgets.training.saving import explain, save
 
 # Of the training time: each sample and each redraw waits until it is no more than this.
 SHARE = 0.01
+# At these shares of its time a new run is fitted to the time that is left.
+LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 WORKING = ("preparing", "training", "paused")
-
-
-@dataclass(frozen=True)
-class Newest:
-    """The model as it was when it was last looked at; training leaves it be."""
-
-    checkpoint: Checkpoint
-    iteration: int
 
 
 class Trainer:
@@ -53,6 +47,8 @@ class Trainer:
         self.seconds = 0.0
         self.redraws = Pace(0.3, SHARE)
         self.samples = Pace(4.0, SHARE)
+        self._budget = 0.0
+        self._looks: tuple[float, ...] = ()
         self._gate, self._rest = Gate(), Gate()
         self._thread: threading.Thread | None = None
 
@@ -140,18 +136,11 @@ class Trainer:
             self._learn(prepare())
         except Stopped:
             self._enter("stopped" if self.run else "ready")
-        except TrainingDiverged as error:
-            self.run = self.newest = None
-            self._fail(f"{error}; or choose another size")
-        except MemoryError:
-            self._fail("out of memory: choose a smaller size")
         except Exception as error:
-            lines = str(error).splitlines() or [type(error).__name__]
-            self._fail(lines[0])
-
-    def _fail(self, problem: str) -> None:
-        self.problem = problem
-        self._enter("failed")
+            if isinstance(error, TrainingDiverged):
+                self.run = self.newest = None  # there is nothing worth keeping
+            self.problem = explain(error)
+            self._enter("failed")
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
@@ -164,10 +153,12 @@ class Trainer:
         self.run, self.sample, self.seconds = None, "", 0.0
         seconds = 60 * choice.minutes - (time.perf_counter() - began)
         run.config = plan(run.model, run.dataset, run.config, seconds, self._gate)
+        self._budget = 60 * choice.minutes - (time.perf_counter() - began)
+        self._looks = LOOKS
         return run
 
     def _old_run(self, choice: Choice) -> Run:
-        run = self.run
+        run, self._looks = self.run, ()
         if run is None:
             content = self._read(choice.text)
             saved = load_checkpoint(self.path)
@@ -191,6 +182,7 @@ class Trainer:
             self.seconds += now - before
             before = now
             self._report()
+            self._keep_to_time(run)
             if not self._gate.open:
                 self._hold()
                 before = time.perf_counter()
@@ -198,6 +190,12 @@ class Trainer:
                 break
         done = run.finished and not run.unmeasured
         self._keep("finished" if done else "stopped")
+
+    def _keep_to_time(self, run: Run) -> None:
+        """Fit the rest of a new run to what is left of its minutes, a few times."""
+        if self._looks and self.seconds > self._looks[0] * self._budget:
+            self._looks = self._looks[1:]
+            run.refit(self._budget - self.seconds)
 
     def _report(self) -> None:
         if self.samples.due:
@@ -241,12 +239,7 @@ class Trainer:
 
     def _save(self) -> None:
         assert self.run is not None
-        run = self.run
         try:
-            save_checkpoint(self.path, run.model, run.dataset.tokenizer, run.state())
+            self.saved = save(self.run, self.path)
         except OSError as error:
             self.problem = f"not saved: {error}; the model is still here to play with"
-            return
-        here = self.path.is_relative_to(ROOT)
-        shown = self.path.relative_to(ROOT) if here else self.path
-        self.saved = f"The model is saved in {shown}."
