@@ -15,7 +15,14 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.data import make_dataset
 from minigpt.model import GPT
-from minigpt.widgets.training import TrainingPanel, choices, run, saving, trainer
+from minigpt.widgets.training import (
+    TrainingPanel,
+    choices,
+    run,
+    saving,
+    timing,
+    trainer,
+)
 from minigpt.widgets.training.curve import Curve, curve_svg, smooth
 from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import plan
@@ -40,6 +47,8 @@ def small(monkeypatch):
 
     monkeypatch.setattr(trainer, "plan", plan)
     monkeypatch.setattr(run, "plan", plan)
+    # Another number of threads adds up in another order.
+    monkeypatch.setattr(trainer, "choose_threads", lambda *a: torch.get_num_threads())
 
 
 @pytest.fixture
@@ -134,6 +143,27 @@ def test_minutes_become_iterations_that_fit(fables):
     fewest = plan(model, dataset, CONFIG, 0.0, Gate())
     assert run.FEWEST_ITERATIONS <= fewest.max_iters < planned.max_iters
     assert fewest.warmup_iters < fewest.max_iters
+
+
+def test_threads_are_chosen_by_the_clock_and_given_back(panel, fables, monkeypatch):
+    dataset, shape = make_dataset(fables.read_text()), replace(SHAPE, vocab_size=65)
+    tried = []
+
+    def take(model, dataset, config, gate):
+        tried.append(torch.get_num_threads())
+        return {1: 1.0, 2: 3.0, 4: 2.0}[tried[-1]]
+
+    monkeypatch.setattr(timing, "time_iteration", take)
+    with timing.threads_restored():
+        for most, chosen in ((1, 1), (2, 1), (4, 4)):
+            torch.set_num_threads(most)
+            timing.choose_threads(GPT(shape), dataset, CONFIG, Gate())
+            assert torch.get_num_threads() == chosen
+    assert tried == [1, 2, 2, 4]
+    before = torch.get_num_threads()
+    panel.train()
+    finish(panel)
+    assert torch.get_num_threads() == before
 
 
 def test_a_plan_is_changed_where_the_machine_asks_for_it(panel, monkeypatch):

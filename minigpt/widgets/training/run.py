@@ -18,14 +18,16 @@ from minigpt.optim import Optimizer, make_optimizer
 from minigpt.training import Step, evaluation, find_device, train
 from minigpt.widgets.training.choices import Choice, opening, sizes
 from minigpt.widgets.training.pace import Gate
+from minigpt.widgets.training.timing import (
+    EVAL_TOKENS,
+    time_evaluation,
+    time_iteration,
+)
 
-# Small batches, so that an evaluation can be left within a fraction of a second.
-EVAL_TOKENS = 1024
 FEWEST_EVALUATIONS, MOST_EVALUATIONS, EVAL_SHARE = 3, 20, 0.1
 RECENT = 50  # iterations
 REFIT = 1.1  # the smallest factor that a plan is changed by
 FEWEST_ITERATIONS = 20
-TRIAL_SECONDS, MOST_TRIALS = 2.0, 40
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Run:
         val_losses: (iteration, nats per token) of each evaluation so far.
         unmeasured: whether an evaluation that was due has been left.
         evaluation_seconds: how long the last one took.
+        threads: how many of torch's it trains with; None for as many as are set.
     """
 
     dataset: Dataset
@@ -52,6 +55,7 @@ class Run:
     val_losses: list[tuple[int, float]] = field(default_factory=list)
     unmeasured: bool = False
     evaluation_seconds: float = 0.0
+    threads: int | None = None
 
     @property
     def finished(self) -> bool:
@@ -194,7 +198,8 @@ def plan(
         Stopped: the gate asks for it.
     """
     began = time.perf_counter()
-    per_iteration, per_evaluation = time_a_copy(model, dataset, config, gate)
+    per_iteration = time_iteration(model, dataset, config, gate)
+    per_evaluation = time_evaluation(model, dataset)
     left = seconds - (time.perf_counter() - began)
     fitted = fit(config, 0, left, per_iteration, per_evaluation)
     warmup_iters = min(config.warmup_iters, fitted.max_iters // 10)
@@ -218,26 +223,3 @@ def fit(
     more = max(int(fitting), FEWEST_ITERATIONS)
     eval_interval = math.ceil(more / evaluations)
     return replace(config, max_iters=done + more, eval_interval=eval_interval)
-
-
-def time_a_copy(
-    model: GPT, dataset: Dataset, config: TrainConfig, gate: Gate
-) -> tuple[float, float]:
-    """Return the seconds that an iteration and a whole evaluation take, once warm."""
-    copy, val_ids = deepcopy(model), dataset.val_ids
-    endless = replace(config, max_iters=10**6, eval_interval=10**6)
-    began, seconds = time.perf_counter(), []
-    for step in train(copy, dataset.train_ids, val_ids, endless):
-        seconds.append(step.seconds)
-        gate.check()
-        warm = time.perf_counter() - began > TRIAL_SECONDS and len(seconds) > 3
-        if warm or len(seconds) == MOST_TRIALS:
-            break
-    some, times = val_ids[: EVAL_TOKENS + 1], []
-    for _ in range(4):
-        began = time.perf_counter()
-        sum(evaluation(copy, some, EVAL_TOKENS))
-        times.append(time.perf_counter() - began)
-    # Other programs can only make it slower: the median and the least are true to it.
-    per_evaluation = min(times) / len(some) * len(val_ids)
-    return statistics.median(seconds[2:]), per_evaluation

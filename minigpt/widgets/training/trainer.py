@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from minigpt.checkpoint import load_checkpoint
 from minigpt.data import find_source, make_dataset, read_text
 from minigpt.files import CHECKPOINTS
@@ -14,6 +16,7 @@ from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import Run, begin, plan, take_up
 from minigpt.widgets.training.sample import Newest, write_sample
 from minigpt.widgets.training.saving import explain, save
+from minigpt.widgets.training.timing import choose_threads, threads_restored
 
 # Of the training time: each sample and each redraw waits until it is no more than this.
 SHARE = 0.01
@@ -133,7 +136,8 @@ class Trainer:
     def _guard(self, prepare: Callable[[], Run]) -> None:
         """Prepare a run and train; whatever goes wrong ends as words."""
         try:
-            self._learn(prepare())
+            with threads_restored():
+                self._learn(prepare())
         except Stopped:
             self._enter("stopped" if self.run else "ready")
         except Exception as error:
@@ -151,6 +155,7 @@ class Trainer:
         content = self._read(choice.text)
         run = begin(choice, make_dataset(content), content)
         self.run, self.sample, self.seconds = None, "", 0.0
+        run.threads = choose_threads(run.model, run.dataset, run.config, self._gate)
         seconds = 60 * choice.minutes - (time.perf_counter() - began)
         run.config = plan(run.model, run.dataset, run.config, seconds, self._gate)
         self._budget = 60 * choice.minutes - (time.perf_counter() - began)
@@ -175,6 +180,8 @@ class Trainer:
 
     def _learn(self, run: Run) -> None:
         self.run = run
+        if run.threads is not None:
+            torch.set_num_threads(run.threads)
         self._enter("training")
         before = time.perf_counter()
         for _ in run.advance(self._gate):
