@@ -52,7 +52,9 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: as long as Playwright runs, no other test can have an
+# event loop of its own.
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium."""
     try:
@@ -161,7 +163,7 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(browser, course, tmp_path_factory) -> Iterator["lab_tools.Lab"]:
     """JupyterLab with the copy of the course, in the browser."""
     state = tmp_path_factory.mktemp("jupyter")
