@@ -132,17 +132,26 @@ def test_panel_is_found_by_name_and_has_a_short_stable_text():
     assert repr(widgets.training_panel()) == "<training panel>"
 
 
-def test_minutes_become_iterations_that_fit(fables):
+def test_minutes_become_iterations_that_fit(fables, monkeypatch):
+    dataset = make_dataset(fables.read_text())
+    model = GPT(replace(SHAPE, vocab_size=dataset.tokenizer.vocab_size))
+    monkeypatch.setattr(run, "time_iteration", lambda *a: 0.01)
+    monkeypatch.setattr(run, "time_evaluation", lambda *a: 0.25)
+    planned = plan(model, dataset, CONFIG, 61.0, Gate())
+    # 61 s less 20 evaluations would be 56: a tenth of the time is for 24, 20 are made.
+    assert 5500 <= planned.max_iters <= 5600 and planned.eval_interval == 280
+    fewest = plan(model, dataset, CONFIG, 0.0, Gate())
+    assert fewest.max_iters == run.FEWEST_ITERATIONS
+    assert fewest.warmup_iters < fewest.max_iters
+
+
+def test_timing_leaves_the_model_as_it_is(fables):
     dataset = make_dataset(fables.read_text())
     model = GPT(replace(SHAPE, vocab_size=dataset.tokenizer.vocab_size))
     before = weights(model)
-    planned = plan(model, dataset, CONFIG, 3.0, Gate())
+    assert timing.time_iteration(model, dataset, CONFIG, Gate()) > 0
+    assert timing.time_evaluation(model, dataset) > 0
     assert torch.equal(weights(model), before), "it is a copy that is timed"
-    assert planned.max_iters > run.FEWEST_ITERATIONS
-    assert 2 <= planned.max_iters // planned.eval_interval <= run.MOST_EVALUATIONS
-    fewest = plan(model, dataset, CONFIG, 0.0, Gate())
-    assert run.FEWEST_ITERATIONS <= fewest.max_iters < planned.max_iters
-    assert fewest.warmup_iters < fewest.max_iters
 
 
 def test_threads_are_chosen_by_the_clock_and_given_back(panel, fables, monkeypatch):
