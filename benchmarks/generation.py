@@ -25,7 +25,7 @@ from minigpt.decoding import generation
 from minigpt.model import GPT
 
 TEXTS = 16
-TURN = 25  # tokens
+TURN = 50  # tokens
 HEAD = "| block | tokens | readable | cached | ratio | 16 texts | ratio | redrawn |"
 
 

@@ -68,7 +68,7 @@ def _unusual(part: nn.Module) -> str | None:
         return "has a hook"
     if "forward" in vars(part):
         return "has another forward"
-    if None in part._parameters.values():
+    if any(parameter is None for parameter in part._parameters.values()):
         return "lacks a gain or a bias"
     if isinstance(part, CausalSelfAttention) and part.attend is not fused_attention:
         return "has another `attend`"

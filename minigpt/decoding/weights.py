@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from minigpt.attention import CausalSelfAttention
+from minigpt.config import GPTConfig
 from minigpt.model import GPT
 from minigpt.modern import Rotary
 
@@ -54,33 +54,40 @@ class Weights:
 @torch.inference_mode()
 def snapshot(model: GPT) -> Weights:
     """Return the weights of `model`, rearranged."""
-    embedding = numbers(model.token_embedding.weight)
     position = model.position_embedding
     final_norm: Any = model.final_norm
     blocks: list[Any] = list(model.blocks)
+    modern, embedding = model.config.modern, model.token_embedding.weight
+    nothing = torch.zeros(len(embedding))
     return Weights(
-        token=centre(embedding, model),
-        position=None if position is None else centre(numbers(position.weight), model),
+        token=centre(numbers(embedding), modern),
+        position=None if position is None else centre(numbers(position.weight), modern),
         turn=turn_table(blocks[0].attention.rotary),
-        layers=[arrange(block, model) for block in blocks],
-        unembed=fold(final_norm, embedding.T, np.zeros(1, np.float32)),
+        layers=[arrange(block, model.config) for block in blocks],
+        unembed=fold(final_norm, stack(embedding, nothing)),
         epsilon=final_norm.eps or EPSILON,
     )
 
 
-def arrange(block: Any, model: GPT) -> Layer:
+def arrange(block: Any, config: GPTConfig) -> Layer:
     """Return the matrices of a block, with all that never changes worked in."""
     attention, feed_forward = block.attention, block.feed_forward
-    unit = np.float32(1 if model.config.modern else GELU_UNIT)
-    half = np.float32(1 if model.config.modern else 0.5)
-    up, up_bias = rows(feed_forward.up)
-    down, down_bias = rows(feed_forward.down)
-    return Layer(
-        qkv=fold(block.norm1, *query_key_value(attention, model)),
-        out=centre(np.vstack(rows(attention.out)), model),
-        up=fold(block.norm2, up * unit, up_bias * unit),
-        down=centre(np.vstack((down * (half / unit), down_bias)), model),
+    qkv, out, up, down = (
+        stack(linear.weight, linear.bias)
+        for linear in (attention.qkv, attention.out, feed_forward.up, feed_forward.down)
     )
+    fold(block.norm1, qkv)
+    if config.modern:
+        # Rotary turns channel i together with i + D/2: put them side by side, so that
+        # two neighbours are one complex number and a turn is one product.
+        pairs = np.arange(2 * config.n_embd).reshape(-1, 2, config.head_size // 2)
+        qkv[:, : pairs.size] = qkv[:, pairs.swapaxes(1, 2).ravel()]
+    else:
+        qkv[:, : config.n_embd] /= np.float32(math.sqrt(config.head_size))
+        up *= np.float32(GELU_UNIT)
+        down[:-1] /= np.float32(2 * GELU_UNIT)
+    fold(block.norm2, up)
+    return Layer(qkv, centre(out, config.modern), up, centre(down, config.modern))
 
 
 def numbers(tensor: Tensor) -> Array:
@@ -88,50 +95,36 @@ def numbers(tensor: Tensor) -> Array:
     return tensor.detach().cpu().float().numpy().copy()
 
 
-def rows(linear: nn.Linear) -> tuple[Array, Array]:
-    """Return the matrix (in, out) and the bias (out,) of a layer."""
-    return numbers(linear.weight).T, numbers(linear.bias)
+def stack(weight: Tensor, bias: Tensor) -> Array:
+    """Return the weight (N, C) of a layer, transposed, over its bias: (C + 1, N)."""
+    stacked = np.empty((weight.shape[1] + 1, weight.shape[0]), np.float32)
+    stacked[:-1] = weight.detach().cpu().float().numpy().T
+    stacked[-1] = bias.detach().cpu().float().numpy()
+    return stacked
 
 
-def centre(matrix: Array, model: GPT) -> Array:
-    """Return a matrix that writes to the stream, each row with its mean taken off.
+def centre(matrix: Array, modern: bool) -> Array:
+    """Take each row's mean off a matrix that writes to the stream; return it.
 
     Only norms read the stream, and LayerNorm begins by subtracting the mean. Where
     nothing written has one, that step is spared. RMSNorm (modern) has no such step.
     """
-    if not model.config.modern:
-        matrix = matrix - matrix.mean(axis=1, keepdims=True)
-    return np.ascontiguousarray(matrix)
+    if not modern:
+        matrix -= matrix.mean(axis=1, keepdims=True)
+    return matrix
 
 
-def fold(norm: nn.LayerNorm | nn.RMSNorm, matrix: Array, bias: Array) -> Array:
-    """Return `matrix` (C, N) over `bias` (N,), the gain and bias of a norm worked in.
+def fold(norm: nn.LayerNorm | nn.RMSNorm, stacked: Array) -> Array:
+    """Work the gain and bias of a norm into the matrix (C + 1, N) after it; return it.
 
-    All that remains of the norm before it is to divide a position by its length: the
-    √C between the length and the root of the mean square is in here too.
+    All that remains of the norm is to divide a position by its length: the √C between
+    the length and the root of the mean square is in here too.
     """
-    gain = numbers(norm.weight) * np.float32(math.sqrt(len(matrix)))
+    matrix, bias = stacked[:-1], stacked[-1]
     if isinstance(norm, nn.LayerNorm):
-        bias = numbers(norm.bias) @ matrix + bias
-    folded = np.empty((len(matrix) + 1, matrix.shape[1]), np.float32)
-    np.multiply(matrix, gain[:, None], out=folded[:-1])
-    folded[-1] = bias
-    return folded
-
-
-def query_key_value(attention: CausalSelfAttention, model: GPT) -> tuple[Array, Array]:
-    """Return the layer's matrix (C, 3C) and bias (3C,), ready for the product q kᵀ."""
-    C, D = model.config.n_embd, model.config.head_size
-    matrix, bias = (np.array(part) for part in rows(attention.qkv))
-    if model.config.modern:
-        # Rotary turns channel i together with i + D/2: put them side by side, so that
-        # two neighbours are one complex number and a turn is one product.
-        pairs = np.arange(2 * C).reshape(-1, 2, D // 2).swapaxes(1, 2).ravel()
-        matrix[:, : 2 * C], bias[: 2 * C] = matrix[:, pairs], bias[pairs]
-    else:
-        matrix[:, :C] /= np.float32(math.sqrt(D))
-        bias[:C] /= np.float32(math.sqrt(D))
-    return matrix, bias
+        bias += numbers(norm.bias) @ matrix
+    matrix *= numbers(norm.weight)[:, None] * np.float32(math.sqrt(len(matrix)))
+    return stacked
 
 
 def turn_table(rotary: Rotary | None) -> NDArray[np.complex64] | None:
