@@ -8,6 +8,30 @@ from torch import Tensor, nn
 
 from minigpt.attention import CausalSelfAttention, causal_attention
 
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@contextmanager
+def replaced_attention(
+    model: nn.Module, replace: Callable[[Attend], Attend]
+) -> Iterator[None]:
+    """Let another function attend in every layer for as long as the context lasts.
+
+    Whatever was there before is put back, also after an error.
+
+    Args:
+        replace: gives the function that stands in for a layer's own.
+    """
+    layers = [m for m in model.modules() if isinstance(m, CausalSelfAttention)]
+    before = [layer.attend for layer in layers]
+    try:
+        for layer in layers:
+            layer.attend = replace(layer.attend)
+        yield
+    finally:
+        for layer, original in zip(layers, before, strict=True):
+            layer.attend = original
+
 
 @contextmanager
 def capture_attention(model: nn.Module) -> Iterator[list[Tensor]]:
@@ -15,7 +39,7 @@ def capture_attention(model: nn.Module) -> Iterator[list[Tensor]]:
 
     Gives a list that each run of the model fills with one tensor (B, H, T, T) a
     layer, first layer first. The readable attention stands in for the fused one
-    meanwhile; whatever was there before is put back, also after an error.
+    meanwhile.
 
     >>> with capture_attention(model) as maps:
     ...     logits = model(ids)
@@ -29,15 +53,8 @@ def capture_attention(model: nn.Module) -> Iterator[list[Tensor]]:
         maps.append(weights.detach())
         return out
 
-    layers = [m for m in model.modules() if isinstance(m, CausalSelfAttention)]
-    before = [layer.attend for layer in layers]
-    try:
-        for layer in layers:
-            layer.attend = attend
+    with replaced_attention(model, lambda _: attend):
         yield maps
-    finally:
-        for layer, original in zip(layers, before, strict=True):
-            layer.attend = original
 
 
 @contextmanager

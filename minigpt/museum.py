@@ -10,9 +10,8 @@ from torch.nn import functional as F
 
 from minigpt.attention import CausalSelfAttention, causal_mask, fused_attention
 from minigpt.config import GPTConfig, TrainConfig
+from minigpt.inspection import Attend, replaced_attention
 from minigpt.model import GPT, Block
-
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,6 @@ def capture_own_attention(model: GPT) -> Iterator[list[Tensor]]:
     that its weights on the future show.
     """
     maps: list[Tensor] = []
-    layers = [m for m in model.modules() if isinstance(m, CausalSelfAttention)]
-    before = [layer.attend for layer in layers]
 
     def watched(attend: Attend) -> Attend:
         def watch(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -166,10 +163,5 @@ def capture_own_attention(model: GPT) -> Iterator[list[Tensor]]:
 
         return watch
 
-    try:
-        for layer in layers:
-            layer.attend = watched(layer.attend)
+    with replaced_attention(model, watched):
         yield maps
-    finally:
-        for layer, original in zip(layers, before, strict=True):
-            layer.attend = original

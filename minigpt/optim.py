@@ -111,11 +111,20 @@ class Optimizer:
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state: dict) -> None:
-        """Restore what `state_dict` gave, or raise ValueError if it does not fit."""
-        if len(state["parts"]) != len(self.parts):
-            raise ValueError("the optimizer's state is that of another optimizer")
-        for part, part_state in zip(self.parts, state["parts"], strict=True):
-            part.load_state_dict(part_state)
+        """Remember what `state_dict` gave of past gradients; settings stay one's own.
+
+        Raises:
+            ValueError: it is the state of an optimizer of other parameters.
+        """
+        parts = []
+        for own, part in zip(self.parts, state["parts"], strict=True):
+            groups = own.state_dict()["param_groups"]
+            sizes = [len(group["params"]) for group in groups]
+            if sizes != [len(group["params"]) for group in part["param_groups"]]:
+                raise ValueError("the optimizers do not have the same parameters")
+            parts.append({"state": part["state"], "param_groups": groups})
+        for own, part in zip(self.parts, parts, strict=True):
+            own.load_state_dict(part)
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:

@@ -129,6 +129,13 @@ def verdict_on(name: str, exercise_name: str, code: str) -> Verdict:
     return eval(compile(check, f"{name}: check", "eval"), scope)
 
 
+def verdict_on_answer(name: str, exercise_name: str, code: str) -> str:
+    """Return the verdict's text on `answer` in the code, whatever the cell calls it."""
+    check = exercise_cells(name)[exercise_name].source.splitlines()[-1]
+    called = check.removesuffix(")").split(", ")[1]
+    return verdict_on(name, exercise_name, f"{code}\n{called} = answer").text
+
+
 def run_solution(name: str, exercise_name: str) -> Verdict:
     """Return the verdict on the solution that the notebook gives."""
     return verdict_on(name, exercise_name, solutions(name)[exercise_name])

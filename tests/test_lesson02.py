@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from notebook_tools import exercise_cells, run_solution, verdict_on
+from notebook_tools import run_solution, verdict_on_answer
 
 from minigpt.attention import causal_attention, fused_attention
 from minigpt.config import GPTConfig
@@ -172,16 +172,9 @@ ANSWERS = [
 ]
 
 
-def answer_to(name, code):
-    """The text of the verdict on `answer`, whatever the notebook calls it."""
-    check = exercise_cells("02")[name].source.splitlines()[-1]
-    called = check.removesuffix(")").split(", ")[1]
-    return verdict_on("02", name, f"{code}\n{called} = answer").text
-
-
 @pytest.mark.parametrize(("name", "code", "said"), ANSWERS)
 def test_wrong_answer_is_told_what_is_wrong(name, code, said):
-    text = answer_to(name, code)
+    text = verdict_on_answer("02", name, code)
     assert text.startswith("✗ ") and said in text, text
     assert "\n" not in text
 
@@ -189,7 +182,7 @@ def test_wrong_answer_is_told_what_is_wrong(name, code, said):
 @pytest.mark.parametrize("name", WRONG)
 def test_every_mistake_has_its_own_verdict(name):
     template, wrong = WRONG[name]
-    texts = [answer_to(name, template.format(body)) for body in wrong]
+    texts = [verdict_on_answer("02", name, template.format(body)) for body in wrong]
     assert len(set(texts)) == len(texts) >= 3
 
 
@@ -215,7 +208,7 @@ def test_solution_of_the_notebook_passes(name):
     ],
 )
 def test_other_right_ways_pass(name, body):
-    text = answer_to(name, WRONG[name][0].format(body))
+    text = verdict_on_answer("02", name, WRONG[name][0].format(body))
     assert text.startswith("✓ "), text
 
 

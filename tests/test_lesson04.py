@@ -1,7 +1,7 @@
 """Every common mistake of lesson 04 gets a verdict of its own."""
 
 import pytest
-from notebook_tools import exercise_cells, run_solution, verdict_on
+from notebook_tools import run_solution, verdict_on_answer
 
 from minigpt.exercises.lesson04 import CLUES
 from minigpt.museum import PATIENTS, name_of
@@ -155,16 +155,9 @@ ANSWERS = [
 ]
 
 
-def answer_to(name, code):
-    """The text of the verdict on `answer`, whatever the notebook calls it."""
-    check = exercise_cells("04")[name].source.splitlines()[-1]
-    called = check.removesuffix(")").split(", ")[1]
-    return verdict_on("04", name, f"{code}\n{called} = answer").text
-
-
 @pytest.mark.parametrize(("name", "code", "said"), ANSWERS)
 def test_wrong_answer_is_told_what_is_wrong(name, code, said):
-    text = answer_to(name, code)
+    text = verdict_on_answer("04", name, code)
     assert text.startswith("✗ ") and said in text, text
     assert "\n" not in text
 
@@ -173,7 +166,9 @@ def test_wrong_answer_is_told_what_is_wrong(name, code, said):
 def test_every_mistake_has_its_own_verdict(name):
     template, wrong = WRONG[name]
     texts = [
-        answer_to(name, template.format(body)) for body in wrong if "return" in body
+        verdict_on_answer("04", name, template.format(body))
+        for body in wrong
+        if "return" in body
     ]
     assert len(set(texts)) == len(texts) >= 6
 
@@ -220,7 +215,7 @@ def test_solution_of_the_notebook_passes(name):
     ],
 )
 def test_other_right_ways_pass(name, body):
-    text = answer_to(name, WRONG[name][0].format(body))
+    text = verdict_on_answer("04", name, WRONG[name][0].format(body))
     assert text.startswith("✓ "), text
 
 
@@ -233,5 +228,5 @@ def test_every_patient_has_a_clue_of_its_own():
 @pytest.mark.parametrize("name", [name for name in WRONG if name != "04.museum"])
 def test_answers_that_fail_get_one_line(name):
     for body in "raise SystemExit", "return 1 / 0":
-        text = answer_to(name, f"def answer(*_):\n    {body}")
+        text = verdict_on_answer("04", name, f"def answer(*_):\n    {body}")
         assert text.startswith("✗ it raised") and "\n" not in text

@@ -3,11 +3,11 @@
 import re
 import statistics
 import time
-from html.parser import HTMLParser
 
 import pytest
 import torch
 from ipywidgets import HBox
+from markup import plain
 
 from minigpt import widgets
 from minigpt.config import GPTConfig
@@ -19,32 +19,6 @@ from minigpt.widgets.looking import attention_map_html, where_it_looks
 
 CHARACTERS = "".join(sorted(set("".join(LINES) + "<&>\"'\n")))
 BLOCK, LAYERS, HEADS = 128, 3, 2
-
-
-class Balanced(HTMLParser):
-    """Fails on a tag that is not closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        if tag != "wbr":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def plain(markup: str) -> str:
-    """The text of some HTML, whose tags must all be closed."""
-    parser = Balanced()
-    parser.feed(markup)
-    assert not parser.open
-    return re.sub(r"<[^>]+>", "", markup)
 
 
 class Explorer:

@@ -3,10 +3,10 @@
 import re
 import statistics
 import time
-from html.parser import HTMLParser
 
 import pytest
 import torch
+from markup import plain
 
 from minigpt import widgets
 from minigpt.config import GPTConfig
@@ -16,29 +16,6 @@ from minigpt.widgets.sampling import SHOWN, bars_html, place_html
 
 CHARACTERS = "\n !&.<>?abcdefghijklmnopqrstuvwxyzT"
 SENTENCE = "The <fox> & i."
-
-
-class Balanced(HTMLParser):
-    """Fails on a tag that is not closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def plain(markup: str) -> str:
-    """The text of some HTML, whose tags must all be closed."""
-    parser = Balanced()
-    parser.feed(markup)
-    assert not parser.open
-    return re.sub(r"<[^>]+>", " ", markup)
 
 
 class Driven:
@@ -75,7 +52,7 @@ def driven() -> Driven:
 
 def test_it_opens_alive(driven):
     assert not driven.problem.value
-    assert "Perplexity" in plain(driven.bars.value)
+    assert "Perplexity" in plain(driven.bars.value, " ")
     assert driven.kept == len(CHARACTERS)
 
 
@@ -96,7 +73,7 @@ def test_sliders_reach_both_ends_without_running_the_model(driven, label):
     for end in (driven.controls[label].min, driven.controls[label].max):
         driven.set(label, end)
         assert not driven.problem.value
-        shown.add(plain(driven.place.value) + plain(driven.bars.value))
+        shown.add(plain(driven.place.value, " ") + plain(driven.bars.value, " "))
     assert len(shown) == 2
     assert driven.runs == runs
 
@@ -185,7 +162,7 @@ def test_a_slider_is_answered_within_50_milliseconds(driven):
 def test_bars_keep_the_order_of_before_and_sum_the_others():
     before = torch.tensor([0.1, 0.6, 0.05, 0.25])
     after = torch.tensor([0.0, 0.5, 0.0, 0.5])
-    text = plain(bars_html(before, after, ["a", "b", "c", "d"], count=2)).split()
+    text = plain(bars_html(before, after, ["a", "b", "c", "d"], count=2), " ").split()
     assert text.index("b") < text.index("d") < text.index("others")
     assert [x for x in text if x.endswith("%")] == ["60.0%", "50.0%", "25.0%",
                                                     "50.0%", "15.0%"]  # fmt: skip

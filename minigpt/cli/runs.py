@@ -119,7 +119,7 @@ def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
     model = checkpoint.model.to(find_device(config.device))
     optimizer = make_optimizer(model, config)
     try:
-        _restore(optimizer, state.optimizer)
+        optimizer.load_state_dict(state.optimizer)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} was trained with another optimizer than {config.optimizer}: "
@@ -179,15 +179,3 @@ def _check_batch(shape: GPTConfig, config: TrainConfig) -> None:
             f"a batch would have {tokens:,} tokens, and more than "
             f"{MAX_BATCH_TOKENS:,} will not fit: choose a smaller --batch-size"
         )
-
-
-def _restore(optimizer: Optimizer, saved: dict) -> None:
-    """Give the optimizer a saved one's memory; its settings remain the config's."""
-    parts = []
-    for own, part in zip(optimizer.parts, saved["parts"], strict=True):
-        groups = own.state_dict()["param_groups"]
-        sizes = [len(group["params"]) for group in groups]
-        if sizes != [len(group["params"]) for group in part["param_groups"]]:
-            raise ValueError("the optimizers do not have the same parameters")
-        parts.append({"state": part["state"], "param_groups": groups})
-    optimizer.load_state_dict({"parts": parts})

@@ -1,14 +1,10 @@
-"""What all panels share: their looks, their errors, their figures as images."""
+"""What all panels share: their looks and their errors."""
 
 import html
-import io
 from collections.abc import Callable
 from typing import Any
 
-import ipywidgets
-import matplotlib.pyplot as plt
-from ipywidgets import HTML, Image, Layout, VBox, Widget
-from matplotlib.figure import Figure
+from ipywidgets import HTML, Layout, VBox, Widget
 
 LABEL_WIDTH = {"description_width": "11em"}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
@@ -49,23 +45,3 @@ def message(text: str) -> str:
         '<div role="alert" style="color: var(--jp-error-color1, #b00020); '
         f'padding: 0.3em 0">✗ {html.escape(text)}</div>'
     )
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG bytes on a white card, and close it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
-    return buffer.getvalue()
-
-
-__all__ = [
-    "HTML",
-    "Image",
-    "connect",
-    "control",
-    "ipywidgets",
-    "message",
-    "panel",
-    "png",
-]
