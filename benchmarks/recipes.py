@@ -33,13 +33,14 @@ QUICK = (
     GPTConfig(block_size=32, n_layer=2, n_head=8, n_embd=128),
     TrainConfig(
         batch_size=32,
-        max_iters=440,
+        max_iters=420,
         optimizer="muon",
         learning_rate=1e-2,
         muon_learning_rate=0.06,
         warmup_iters=5,
         schedule="linear",
         min_lr_ratio=0.0,
+        dtype="auto",
     ),
 )
 
@@ -56,6 +57,7 @@ HEADLINE = (
         warmup_iters=20,
         schedule="linear",
         min_lr_ratio=0.0,
+        dtype="auto",
     ),
 )
 

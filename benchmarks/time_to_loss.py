@@ -57,7 +57,7 @@ def start(name: str, recipe: Recipe, text: tuple, args: argparse.Namespace) -> R
     training = replace(
         training,
         seed=args.seed,
-        dtype=args.dtype,
+        dtype=args.dtype or training.dtype,
         device="cpu",
         max_iters=args.iterations or training.max_iters,
     )
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, help="in place of the recipe's own")
     parser.add_argument("--target", type=float, default=1.88)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--dtype", help="in place of the recipe's own")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     text, rounds = read_ids(args.text), []

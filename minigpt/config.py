@@ -92,7 +92,8 @@ class TrainConfig:
         save_interval: iterations between two checkpoints.
         seed: starts every random number of the run.
         device: "auto" (CUDA where there is one, else CPU), "cpu", "cuda" or "mps".
-        dtype: "float32" or "bfloat16" for the products on CUDA.
+        dtype: of matrix products, "float32", "bfloat16" or "auto": bfloat16 where
+            the device has instructions for it.
         compile: whether to compile the model first (CUDA; slow to start).
 
     Raises:
@@ -134,7 +135,7 @@ class TrainConfig:
         _check_choice(self, "optimizer", ("adamw", "muon"))
         _check_choice(self, "schedule", ("cosine", "linear", "constant"))
         _check_choice(self, "device", ("auto", "cpu", "cuda", "mps"))
-        _check_choice(self, "dtype", ("float32", "bfloat16"))
+        _check_choice(self, "dtype", ("auto", "float32", "bfloat16"))
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,8 @@ PRESETS = {
             warmup_iters=20,
             schedule="linear",
             min_lr_ratio=0.0,
+            eval_interval=150,
+            dtype="auto",
         ),
         "about two minutes on two cores, the best text you can get from them",
     ),
@@ -173,6 +176,7 @@ PRESETS = {
             warmup_iters=20,
             schedule="linear",
             min_lr_ratio=0.0,
+            dtype="auto",
             eval_interval=250,
         ),
         "a quarter of an hour or so, the model that comes with the course",

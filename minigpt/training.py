@@ -14,6 +14,7 @@ from minigpt.config import TrainConfig
 from minigpt.distributed import World
 from minigpt.model import GPT
 from minigpt.optim import Optimizer, make_optimizer
+from minigpt.precision import products
 
 
 class TrainingDiverged(ValueError):
@@ -180,7 +181,7 @@ def train(
     """
     optimizer = optimizer or make_optimizer(model, config)
     device, block_size = next(model.parameters()).device, model.config.block_size
-    world = World()
+    world, precision = World(), products(config.dtype, device)
     compiled = cast(nn.Module, torch.compile(model)) if config.compile else model
     forward = world.wrap(compiled)
     generator = torch.Generator()
@@ -191,7 +192,7 @@ def train(
         torch.manual_seed(config.seed * 1_000_003 + iteration)
         batch = random_batch(train_ids, config.batch_size, block_size, generator)
         inputs, targets = (world.share(part).to(device) for part in batch)
-        with torch.autocast(device.type, torch.bfloat16, config.dtype == "bfloat16"):
+        with precision:
             loss = cross_entropy(forward(inputs), targets)
         loss.backward()
         grad_norm = nn.utils.clip_grad_norm_(
@@ -205,7 +206,8 @@ def train(
             )
         share = learning_rate_share(iteration, config)
         optimizer.set_learning_rate(share)
-        optimizer.step()
+        with precision:
+            optimizer.step()
         optimizer.zero_grad()
         seconds = time.perf_counter() - began
         done = iteration + 1

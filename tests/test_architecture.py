@@ -13,7 +13,8 @@ PACKAGE = Path(minigpt.__file__).parent
 
 # Lowest floor first; a module may import those below it.
 FLOORS = [
-    {"config", "files", "tokenizer", "modern", "sampling", "distributed", "baselines"},
+    {"config", "files", "tokenizer", "modern", "sampling", "distributed"}
+    | {"baselines", "precision"},
     {"attention", "optim", "data", "decoding", "novelty"},
     {"model", "training", "inspection", "plots"},
     {"checkpoint"},

@@ -151,6 +151,7 @@ KINDS = {
     "adamw": ["--optimizer", "adamw"],
     "muon": ["--optimizer", "muon"],
     "dropout": ["--optimizer", "adamw", "--dropout", "0.2"],
+    "bfloat16": ["--optimizer", "muon", "--dtype", "bfloat16"],
 }
 LONG = "--max-iters", "120", "--eval-interval", "50", "--save-interval", "500"
 
