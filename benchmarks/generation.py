@@ -1,8 +1,7 @@
 """Measure how many tokens per second the cache gives, beside the readable path.
 
-The paths generate the same texts side by side, a few tokens each in turn, so that a
-noisy machine is equally noisy to all of them. Every number is the median of several
-such runs, and counts copying the weights and reading the prompt.
+The paths generate the same texts one after the other, several times over. Every number
+is the median of these runs, and counts copying the weights and reading the prompt.
 
     python benchmarks/generation.py
     python benchmarks/generation.py --threads 1
@@ -25,20 +24,15 @@ from minigpt.decoding import generation
 from minigpt.model import GPT
 
 TEXTS = 16
-TURN = 50  # tokens
 HEAD = "| block | tokens | readable | cached | ratio | 16 texts | ratio | redrawn |"
 
 
-def race(paths: list[Iterator], tokens: int) -> list[float]:
-    """Return the seconds that each path took, all of them advancing in turns."""
-    seconds = [0.0] * len(paths)
-    for done in range(0, tokens, TURN):
-        for i, path in enumerate(paths):
-            start = time.perf_counter()
-            for _ in range(min(TURN, tokens - done)):
-                next(path)
-            seconds[i] += time.perf_counter() - start
-    return seconds
+def seconds_of(path: Iterator) -> float:
+    """Return how long it takes to generate all of a text."""
+    start = time.perf_counter()
+    for _ in path:
+        pass
+    return time.perf_counter() - start
 
 
 def late(call, *args, **kwargs) -> Iterator:
@@ -55,7 +49,7 @@ def measure(model: GPT, tokens: int, runs: int) -> list[float]:
             late(decoding.generate, model, [0], tokens, seed=seed),
             late(decoding.generate_batch, model, [[0]] * TEXTS, tokens),
         ]
-        slow, fast, batch = race(paths, tokens)
+        slow, fast, batch = map(seconds_of, paths)
         row = [tokens / slow, tokens / fast, TEXTS * tokens / batch]
         rows.append([*row, row[1] / row[0], row[2] / row[1]])
     # The first run is for warming up.

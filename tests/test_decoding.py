@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from minigpt import sampling
 from minigpt.attention import causal_attention, fused_attention
 from minigpt.config import GPTConfig
 from minigpt.decoding import Decoder, generate, generate_batch, generation
-from minigpt.decoding.draws import Settings, both_ways, choose
+from minigpt.decoding.draws import Settings, both_ways, choose_each
 from minigpt.decoding.support import obstacle
 from minigpt.model import GPT
 
@@ -210,6 +211,10 @@ def test_a_model_without_a_usable_number_fails_as_it_does_on_the_readable_path()
         next(generate(model, [1], 1))
 
 
+def choose(logits: np.ndarray, u: float, how: Settings, error: float) -> int | None:
+    return choose_each(logits[None], np.array([u]), how, error)[0]
+
+
 def readable(logits: np.ndarray, u: float, how: Settings) -> int:
     tensor = torch.from_numpy(logits)
     if how.greedy:
@@ -251,9 +256,21 @@ def test_most_draws_are_certain(kwargs):
     assert tokens.count(None) < 10
 
 
+@pytest.mark.parametrize("kwargs", SETTINGS, ids=str)
+def test_rows_are_drawn_each_for_itself(kwargs):
+    random, how = np.random.default_rng(1), Settings(**kwargs)
+    rows, u = random.normal(size=(50, 13)), random.random(50)
+    rows[7, 3] = math.nan
+    rows[8] = 0
+    rows[9, 2:] = -math.inf
+    each = [choose(row, x, how, 1e-6) for row, x in zip(rows, u, strict=True)]
+    assert choose_each(rows, u, how, 1e-6) == each
+    assert each[7] is None
+
+
 def test_a_share_moved_by_errors_stays_a_share():
     for share, error in itertools.product([0.0, 0.3, 1.0], [0.0, 1e-6, 1.0, 300.0]):
-        low, high = both_ways(share, error)
+        low, high = both_ways(np.array(share), error)
         assert -1e-9 < low < share + 1e-9 and share - 1e-9 < high < 1 + 1e-9
 
 
@@ -463,3 +480,17 @@ def test_threads_are_one_inside_and_as_set_outside(monkeypatch):
         assert blas_threads() == before
     blas = [p["user_api"] == "blas" for p in threadpool_info()]
     assert all(n == 1 for pools in seen for n, b in zip(pools, blas, strict=True) if b)
+
+
+def test_threads_are_restored_by_the_last_of_two_that_generate():
+    def write():
+        list(generate(make(block_size=8), [1], 400))
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        writers = [threading.Thread(target=write) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert blas_threads() == before

@@ -28,64 +28,84 @@ class Settings:
     greedy: bool = False
 
 
-def choose(logits: Doubles, u: float, settings: Settings, error: float) -> int | None:
-    """Return the token that `sampling` would choose, or None if that is not certain.
+def choose_each(
+    logits: Doubles, u: Doubles, settings: Settings, error: float
+) -> list[int | None]:
+    """Return the token that `sampling` would choose for each of B texts.
+
+    None stands where that is not certain.
 
     Args:
-        logits: scores of every token, (V,).
-        u: the number from 0 to 1 that decides the draw; greedy needs none.
+        logits: scores of every token, (B, V).
+        u: the numbers from 0 to 1 that decide the draws, (B,); greedy needs none.
         settings: how to choose.
         error: each of the exact logits is at most so far from the one given.
     """
-    best = logits.max()
-    if not math.isfinite(best):
-        return None
-    if settings.greedy:
-        rivals = np.count_nonzero(logits >= best - 2 * error)
-        return int(logits.argmax()) if rivals == 1 else None
-    scores = (logits - best) / settings.temperature
-    error = error / settings.temperature
-    if not error < 300:  # what exp can still tell from zero
-        return None
+    with np.errstate(all="ignore"):
+        best = logits.max(-1, keepdims=True)
+        if settings.greedy:
+            low = logits.argmax(-1)
+            certain = (logits >= best - 2 * error).sum(-1) == 1
+        else:
+            scores = (logits - best) / settings.temperature
+            low, certain = _draw(scores, u, settings, error / settings.temperature)
+    certain &= np.isfinite(best[:, 0])
+    return [
+        token if sure else None
+        for token, sure in zip(low.tolist(), certain.tolist(), strict=True)
+    ]
+
+
+def _draw(
+    scores: Doubles, u: Doubles, settings: Settings, error: float
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the tokens drawn, (B,), and whether they are certain, (B,)."""
     weights = np.exp(scores)
+    certain = np.full(len(scores), error < 300)  # what exp can still tell from zero
     if settings.top_k is not None or settings.top_p < 1:
         lowest = lowest_kept(scores, settings, error)
-        if lowest is None:
-            return None
         weights[scores < lowest] = 0
-    cumulative = weights.cumsum()
-    ends = both_ways(u, error) * cumulative[-1]
-    low, high = cumulative.searchsorted(ends, side="right")
-    return int(low) if low == high else None
+        certain &= ~np.isnan(lowest[:, 0])
+    cumulative = weights.cumsum(-1)
+    low, high = (
+        (cumulative <= (share * cumulative[:, -1])[:, None]).sum(-1)
+        for share in both_ways(u, error)
+    )
+    return low, certain & (low == high)
 
 
-def lowest_kept(scores: Doubles, settings: Settings, error: float) -> float | None:
-    """Return the score of the last token that top-k and top-p keep, None if uncertain.
+def lowest_kept(scores: Doubles, settings: Settings, error: float) -> Doubles:
+    """Return the score of the last token that top-k and top-p keep, (B, 1).
 
-    Equal scores are never certain: which of them stays is decided by rank.
+    NaN stands where that is not certain. Equal scores are never certain: which of them
+    stays is decided by rank.
     """
-    ranked = np.sort(scores)[::-1]
-    kept = min(settings.top_k or len(ranked), len(ranked))
+    ranked = np.sort(scores)[:, ::-1]
+    V = ranked.shape[-1]
+    kept = min(settings.top_k or V, V)
+    last, certain = np.full((len(ranked), 1), kept - 1), np.True_
     if settings.top_p < 1:
-        cumulative = np.exp(ranked[:kept]).cumsum()
+        cumulative = np.exp(ranked[:, :kept]).cumsum(-1)
         # A token stays if those above it do not reach top_p yet.
-        ends = both_ways(settings.top_p, error) * cumulative[-1]
-        low, high = cumulative.searchsorted(ends)
-        if low != high:
-            return None
-        kept = int(low) + 1
-    if kept < len(ranked) and ranked[kept - 1] - ranked[kept] <= 2 * error + ROUNDING:
-        return None
-    return float(ranked[kept - 1])
+        last, high = (
+            (cumulative < share * cumulative[:, -1:]).sum(-1, keepdims=True)
+            for share in both_ways(np.array(settings.top_p), error)
+        )
+        certain = last == high
+        last = np.minimum(last, kept - 1)
+    below = np.concatenate((ranked[:, 1:], np.full((len(ranked), 1), -np.inf)), -1)
+    lowest = np.take_along_axis(ranked, last, -1)
+    gap = lowest - np.take_along_axis(below, last, -1)
+    return np.where(certain & (gap > 2 * error + ROUNDING), lowest, np.nan)
 
 
-def both_ways(share: float, error: float) -> Doubles:
-    """Return a share of the probability, moved down and up by what errors could do.
+def both_ways(share: Doubles, error: float) -> tuple[Doubles, Doubles]:
+    """Return shares of the probability, moved down and up by what errors could do.
 
     Each weight may be wrong by a factor exp(error), and so the odds of lying below a
     boundary by its square. Moving the share instead of all boundaries is the same.
     """
-    factor = math.exp(2 * error)
+    factor = math.exp(2 * min(error, 300))
     low = share / (share + (1 - share) * factor)
     high = share * factor / (share * factor + 1 - share)
-    return np.array((low - ROUNDING, high + ROUNDING))
+    return low - ROUNDING, high + ROUNDING

@@ -8,7 +8,7 @@ import torch
 
 from minigpt import sampling
 from minigpt.decoding.decoder import Decoder
-from minigpt.decoding.draws import Settings, choose
+from minigpt.decoding.draws import Settings, choose_each
 from minigpt.decoding.support import obstacle
 from minigpt.model import GPT
 
@@ -122,17 +122,20 @@ def _steps(
     numbers: Sequence[Iterator[float]],
 ) -> Iterator[list[int]]:
     """Yield the next ids of texts of one length, which grow by them."""
-    filled_from = None
+    filled_from, u = None, np.zeros(len(texts))
     for _ in range(max_new_tokens):
         start = sampling.context_start(len(texts[0]), model.config.block_size)
         if start != filled_from:
             decoder.fill([text[start:-1] for text in texts])
             filled_from = start
         logits = decoder.step([text[-1] for text in texts]).astype(np.float64)
-        for text, row, number in zip(texts, logits, numbers, strict=True):
-            u = 0.0 if settings.greedy else next(number)
-            token = choose(row, u, settings, decoder.error)
-            text.append(exact(model, text, u, settings) if token is None else token)
+        if not settings.greedy:
+            u = np.fromiter(map(next, numbers), float, len(texts))
+        tokens = choose_each(logits, u, settings, decoder.error)
+        for text, token, number in zip(texts, tokens, u.tolist(), strict=True):
+            if token is None:
+                token = exact(model, text, number, settings)
+            text.append(token)
         yield [text[-1] for text in texts]
 
 
