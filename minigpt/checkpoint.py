@@ -170,6 +170,7 @@ def _rebuild_training(content: dict[str, Any] | None) -> TrainingState | None:
     if content is None:
         return None
     state = TrainingState(**{**content, "config": TrainConfig(**content["config"])})
-    if type(state.iteration) is not int or not isinstance(state.optimizer, dict):
+    counted = type(state.iteration) is int and state.iteration >= 0
+    if not counted or not isinstance(state.optimizer, dict):
         raise ValueError("what it says about its training makes no sense")
     return state

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 CHECKPOINTS = ROOT / "checkpoints"
 SHIPPED_CHECKPOINT = CHECKPOINTS / "fables.pt"
+
+TEMPORARY = ".tmp"
+STALE = 3600  # seconds; no file takes that long to write
 
 Write = Callable[[BinaryIO], object]
 
@@ -49,15 +53,21 @@ def write_together(writes: Mapping[Path, Write]) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder if it is missing, and raise OSError if it takes no files."""
+    """Make the folder if it is missing, and raise OSError if it takes no files.
+
+    What a killed process has left half-written in it long ago is cleared away.
+    """
     with _explained(folder):
         _make_temporary(folder / "check").unlink()
+        for path in folder.glob(f".*.pt-*{TEMPORARY}"):
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
 
 
 def _make_temporary(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}-", suffix=".tmp"
+        dir=path.parent, prefix=f".{path.name}-", suffix=TEMPORARY
     )
     os.close(handle)
     return Path(name)

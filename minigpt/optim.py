@@ -122,9 +122,25 @@ class Optimizer:
             sizes = [len(group["params"]) for group in groups]
             if sizes != [len(group["params"]) for group in part["param_groups"]]:
                 raise ValueError("the optimizers do not have the same parameters")
+            _check_memory(own, part["state"])
             parts.append({"state": part["state"], "param_groups": groups})
         for own, part in zip(self.parts, parts, strict=True):
             own.load_state_dict(part)
+
+
+def _check_memory(optimizer: torch.optim.Optimizer, state: dict) -> None:
+    """Raise ValueError unless the state remembers as much of every parameter."""
+    params = list(chain.from_iterable(g["params"] for g in optimizer.param_groups))
+    if not state:
+        return  # of an optimizer that has not made a step
+    names = state[0].keys()
+    for i, p in enumerate(params):
+        memory = state[i]
+        tensors = all(isinstance(m, Tensor) for m in memory.values())
+        if memory.keys() != names or not tensors:
+            raise ValueError("it does not remember the same of all parameters")
+        if any(m.ndim and m.shape != p.shape for m in memory.values()):
+            raise ValueError("what it remembers has not the shape of its parameters")
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:

@@ -1,6 +1,12 @@
-"""Share a prepared text and a model trained on it, and run commands in this process."""
+"""Share a prepared text and a model trained on it, and run commands in this process.
+
+No test may reach the network, and tests say at the end of the run how much they tried.
+"""
 
 import io
+import os
+import runpy
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +14,50 @@ import pytest
 from console_tools import QUICK, call
 
 from minigpt.files import DATA
+
+TRIED = pytest.StashKey[list[str]]()
+OFFLINE = Path(__file__).parent / "offline"
+LOG = "MINIGPT_TESTS_NETWORK_LOG"
+
+
+def pytest_configure(config):
+    config.stash[TRIED] = []
+    if LOG not in os.environ:  # in a run of pytest inside another it is set already
+        handle, os.environ[LOG] = tempfile.mkstemp(prefix="network-", suffix=".log")
+        os.close(handle)
+        paths = [str(OFFLINE), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+
+
+@pytest.fixture
+def tried(request):
+    """Note what a test has counted or measured: `tried("100 kills")`."""
+    name = f"{request.path.stem}: "
+    return lambda text: request.config.stash[TRIED].append(name + text)
+
+
+def attempts() -> list[str]:
+    """Return who tried to reach the network: lines of host and test."""
+    return Path(os.environ[LOG]).read_text(encoding="utf-8").splitlines()
+
+
+def pytest_sessionfinish(session):
+    """Fail the run if anything but a test of being offline wanted the network."""
+    unexpected = [line for line in attempts() if "offline" not in line]
+    if unexpected and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.stash[TRIED].append(
+        f"network: {len(unexpected)} attempts to reach it"
+        + "".join(f"\n  {line}" for line in unexpected)
+    )
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.stash[TRIED]:
+        terminalreporter.section("what was tried and measured")
+        for line in config.stash[TRIED]:
+            terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True)

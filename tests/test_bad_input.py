@@ -15,6 +15,7 @@ from console_tools import QUICK
 
 from minigpt import files
 from minigpt.checkpoint import load_checkpoint
+from minigpt.cli.keeper import Keeper
 from minigpt.cli.runs import Run
 from minigpt.config import PRESETS
 from minigpt.data import make_dataset, save_dataset
@@ -220,6 +221,40 @@ def test_disk_full_at_any_byte(monkeypatch, minigpt, prepared, tmp_path, full_at
     complaint = minigpt("train", *words).complaint
     assert os.strerror(errno.ENOSPC) in complaint and "none" in complaint
     assert leftovers(tmp_path) == []
+
+
+def test_a_folder_that_vanishes_is_made_again(minigpt, monkeypatch, prepared, tmp_path):
+    folder, save = tmp_path / "run", Keeper.save
+
+    def vanish(self, name):
+        if name == "model_iter_10.pt":
+            shutil.rmtree(folder)
+        save(self, name)
+
+    monkeypatch.setattr(Keeper, "save", vanish)
+    words = *QUICK, "--save-interval", 5, "--max-iters", 15
+    result = minigpt("train", *words, "--data-dir", prepared, "--out-dir", folder)
+    assert result.status == 0
+    assert leftovers(folder) == [
+        "model_final.pt", "model_iter_10.pt", "model_iter_15.pt",
+    ]  # fmt: skip
+    assert load_checkpoint(folder / "model_final.pt").training.iteration == 15
+
+
+def test_a_folder_that_becomes_a_file(minigpt, monkeypatch, prepared, tmp_path):
+    folder, kept, save = tmp_path / "run", tmp_path / "kept", Keeper.save
+
+    def replace_by_a_file(self, name):
+        if name == "model_iter_10.pt":
+            folder.rename(kept)
+            folder.write_text("in the way")
+        save(self, name)
+
+    monkeypatch.setattr(Keeper, "save", replace_by_a_file)
+    words = *QUICK, "--save-interval", 5, "--max-iters", 15
+    result = minigpt("train", *words, "--data-dir", prepared, "--out-dir", folder)
+    assert "could not write" in result.complaint and WHAT_TO_DO in result.complaint
+    assert load_checkpoint(kept / "model_iter_5.pt").training.iteration == 5
 
 
 def test_output_into_a_full_disk(trained):
