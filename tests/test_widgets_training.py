@@ -1,6 +1,7 @@
 """The training panel: what it trains, how it stops, what it says when it cannot."""
 
 import asyncio
+import random
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -575,3 +576,37 @@ def test_smoothing_starts_at_the_first_loss_and_keeps_a_constant():
     assert smooth([3.0])[0] == pytest.approx(3.0)
     assert smooth([2.0] * 9) == pytest.approx([2.0] * 9)
     assert smooth([]) == []
+
+
+# Under fire
+
+
+def test_a_thousand_presses_and_changes(panel, tried):
+    """At full speed, in any order: in the end it trains as if nothing had been."""
+    chance, threads = random.Random(6), threading.active_count()
+    buttons = [panel.train_button, panel.pause_button, panel.stop_button]
+    for _ in range(1000):
+        what = chance.choice([*buttons, panel.size, panel.minutes])
+        if what is panel.size:
+            what.value = chance.choice([value for _, value in what._options_full])
+        elif what is panel.minutes:
+            what.value = chance.uniform(0.1, 600)
+        elif not what.disabled:
+            what.click()
+        if chance.random() < 0.02:
+            time.sleep(0.02)
+    panel.stop()
+    panel.trainer.join(60)
+    assert not panel.problem.value
+    assert threading.active_count() <= threads
+    panel.size.value, panel.minutes.value = "laptop", 2.0
+    panel.train()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
+    fresh = TrainingPanel(Trainer(panel.trainer.path.parent / "fresh"))
+    fresh.text.options = panel.text.options
+    fresh.train()
+    finish(fresh)
+    assert torch.equal(weights(fresh.model), weights(panel.model))
+    assert fresh.curves == panel.curves
+    tried("1000 random changes and presses of training_panel, then it trains as ever")

@@ -1,0 +1,159 @@
+"""What a class does to a kernel, a lesson survives: wrong order, twice, interrupted."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import notebook_tools as tools
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+QUICK = [name for name in tools.COURSE if name[:2] not in ("04", "06")]
+LONG = 120  # seconds
+
+
+class Kernel:
+    """A kernel, and what came of the cells that it was given."""
+
+    def __init__(self, manager, client) -> None:
+        self.manager, self.client = manager, client
+
+    def run(self, source: str) -> str:
+        """Run a cell to its end; return the name of the error, or nothing."""
+        return self.wait(self.begin(source))
+
+    def begin(self, source: str) -> str:
+        return self.client.execute(source, store_history=True)
+
+    def wait(self, request: str) -> str:
+        while True:
+            reply = self.client.get_shell_msg(timeout=LONG)
+            if reply["parent_header"].get("msg_id") == request:
+                return reply["content"].get("ename", "")
+
+    def ask(self, expression: str) -> str:
+        """Return the value of an expression as text."""
+        request = self.client.execute("", user_expressions={"asked": expression})
+        while True:
+            reply = self.client.get_shell_msg(timeout=LONG)
+            if reply["parent_header"].get("msg_id") == request:
+                asked = reply["content"]["user_expressions"]["asked"]
+                return asked["data"]["text/plain"] if "data" in asked else str(asked)
+
+    def until(self, expression: str) -> None:
+        end = time.monotonic() + LONG
+        while self.ask(expression) != "True":
+            assert time.monotonic() < end, f"never: {expression}"
+            time.sleep(0.1)
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+
+@contextmanager
+def kernel(folder) -> Iterator[Kernel]:
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
+    try:
+        yield Kernel(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def sources(name: str) -> list[str]:
+    return [cell.source for cell in tools.cells(name, "code")]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_backwards_then_every_cell_twice(name, tried):
+    with kernel(tools.NOTEBOOKS) as running:
+        cells = sources(name)
+        errors = [running.run(cell) for cell in reversed(cells)]
+        # A name that is not there yet is what a reader is told, and nothing worse.
+        assert set(errors) <= {"", "NameError"}
+        for cell in cells:
+            for _ in range(2):
+                assert running.run(cell) == "", cell
+    tried(f"{name}: {len(cells)} cells backwards, then each of them twice")
+
+
+START = """
+from pathlib import Path
+import tempfile
+from minigpt import widgets
+from minigpt.widgets.training import TrainingPanel
+from minigpt.widgets.training.trainer import Trainer
+folder = Path(tempfile.mkdtemp())
+trainer = TrainingPanel(Trainer(folder))
+"""
+TRAINS = "trainer.trainer.phase == 'training' and len(trainer.steps) > 5"
+
+
+def test_training_interrupted_trains_again(tried):
+    with kernel(tools.NOTEBOOKS) as running:
+        assert running.run(START) == ""
+        for _ in range(3):
+            assert running.run("trainer.train()") == ""
+            running.until(TRAINS)
+            waiting = running.begin("await trainer.finished()")
+            time.sleep(0.3)
+            running.interrupt()
+            assert running.wait(waiting) in ("KeyboardInterrupt", "CancelledError")
+            running.until("trainer.trainer.phase == 'stopped'")
+            running.until("not trainer.trainer.busy")
+            assert running.ask("(folder / 'model_final.pt').exists()") == "True"
+        before = int(running.ask("trainer.trainer.run.iteration"))
+        assert running.run("trainer.go_on()") == ""
+        running.until(f"trainer.trainer.run.iteration > {before}")
+        assert running.run("trainer.stop()") == ""
+    tried("3 interrupts of a training, which then went on")
+
+
+def test_a_loop_interrupted_runs_again():
+    """Lesson 04 trains in the cell itself."""
+    with kernel(tools.NOTEBOOKS) as running:
+        cells = {cell.id: cell.source for cell in tools.cells("04", "code")}
+        for name in ("imports", "dataset-make", "baselines-single"):
+            assert (
+                running.run(
+                    cells[name]
+                    if name != "dataset-make"
+                    else "text = data.read_text("
+                    "data.BUILT_IN['fables'])\n" + cells[name]
+                )
+                == ""
+            )
+        assert running.run("known = baselines(train_ids, val_ids, V)") == ""
+        assert running.run(cells["loop-model"]) == ""
+        loop = running.begin(cells["library-live"].replace("200", "20_000"))
+        time.sleep(3)
+        running.interrupt()
+        assert running.wait(loop) == "KeyboardInterrupt"
+        assert running.run(cells["library-live"]) == ""
+        assert running.ask("len(steps)") == "200"
+
+
+WRITE = """
+from minigpt.checkpoint import load_checkpoint
+from minigpt.files import SHIPPED_CHECKPOINT
+play = widgets.playground(load_checkpoint(SHIPPED_CHECKPOINT))
+play.desk.length.value = 1000
+"""
+
+
+def test_writing_interrupted_writes_again(tried):
+    interrupts = 10
+    with kernel(tools.NOTEBOOKS) as running:
+        assert running.run("from minigpt import widgets" + WRITE) == ""
+        for n in range(interrupts):
+            # Busy for a moment, then the text goes on in the kernel's idle time.
+            writing = running.begin(f"play.desk.seed.value = {n + 1}")
+            running.wait(writing)
+            time.sleep(0.02 * n)
+            running.interrupt()
+        time.sleep(0.5)
+        assert running.run("play.desk.seed.value = 0") == ""
+        running.until("not play.writer.stream.writing")
+        running.until("len(play.writer.ids) == len(play.desk.prompt.value) + 1000")
+        assert running.ask("play.problem.value") == "''"
+    tried(f"{interrupts} interrupts of a text, which then was written")
