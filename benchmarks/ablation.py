@@ -1,6 +1,6 @@
 """Measure what each change to GPT-2 is worth, alone and taken from all of them.
 
-    nice -n 10 python benchmarks/ablation.py --threads 1 --results /tmp/ablation.json
+    python benchmarks/ablation.py
 
 Small models and few iterations: 4 layers, 128 channels, block 64, batch 16, 400
 iterations. Runs that are in the file of results already are not run again.
@@ -9,6 +9,7 @@ iterations. Runs that are in the file of results already are not run again.
 import argparse
 import json
 import statistics
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -139,7 +140,9 @@ def main() -> None:
     parser.add_argument("--text", type=Path, default=Path("data/tinyshakespeare.txt"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=Path("/tmp/ablation.json"))
+    parser.add_argument(
+        "--results", type=Path, default=Path(tempfile.gettempdir()) / "ablation.json"
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     print_table(run_all(read_ids(args.text), args.seeds, args.results))
