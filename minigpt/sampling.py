@@ -70,15 +70,16 @@ def next_token_probabilities(
     scaled = (logits.double() - logits.max()) / temperature
     if torch.isnan(scaled).any():
         raise ValueError("the logits hold no usable number: the model is broken")
-    ranked, order = torch.sort(scaled, descending=True, stable=True)
-    probabilities = ranked[:top_k].softmax(dim=0)
+    # By the logits themselves: scaled, two of them can become equal.
+    order = torch.argsort(logits, descending=True, stable=True)[:top_k]
+    probabilities = scaled[order].softmax(dim=0)
     if top_p < 1:
         # A token stays if those ranked above it do not reach top_p yet.
         before = probabilities.cumsum(dim=0) - probabilities
         probabilities = torch.where(before < top_p, probabilities, 0.0)
         probabilities = probabilities / probabilities.sum()
     result = torch.zeros_like(scaled)
-    result[order[:top_k]] = probabilities
+    result[order] = probabilities
     return result
 
 

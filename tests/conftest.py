@@ -54,10 +54,22 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if config.stash[TRIED]:
-        terminalreporter.section("what was tried and measured")
-        for line in config.stash[TRIED]:
-            terminalreporter.write_line(line)
+    terminalreporter.section("what was tried and measured")
+    for line in [*config.stash[TRIED], *seconds_of_notebooks(terminalreporter)]:
+        terminalreporter.write_line(line)
+
+
+def seconds_of_notebooks(terminalreporter) -> list[str]:
+    """Return how long the cells of each notebook took, and all of them together."""
+    seconds: dict[str, float] = {}
+    for outcome in "passed", "failed":
+        for report in terminalreporter.stats.get(outcome, []):
+            name, _, _ = report.nodeid.partition("::")
+            if name.endswith(".ipynb"):
+                seconds[name] = seconds.get(name, 0) + report.duration
+    lines = [f"{name}: {s:.0f} s" for name, s in seconds.items()]
+    together = f"all notebooks: {sum(seconds.values()):.0f} s"
+    return [*lines, together] if lines else []
 
 
 @dataclass(frozen=True)
