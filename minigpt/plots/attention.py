@@ -49,7 +49,7 @@ def draw_attention_map(
     values = np.asarray(weights, dtype=float)
     T = len(values)
     future = np.triu(np.ones((T, T), dtype=bool), k=1)
-    shown = np.ma.masked_array(values, future)
+    shown: np.ma.MaskedArray = np.ma.masked_array(values, future)
     axes.patch.set(**_HATCHED)
     image = axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
     if numbers:

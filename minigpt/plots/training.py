@@ -72,7 +72,9 @@ def _draw_baselines(
         axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
     labels = sorted([*ends, *((loss, name, GREY) for name, loss in baselines.items())])
     low, high = axes.get_ylim()
-    inches = axes.get_window_extent().height / axes.figure.dpi
+    figure = axes.get_figure()
+    assert figure is not None
+    inches = axes.get_window_extent().height / figure.dpi
     gap = 1.4 * size / (72 * inches) * (high - low)
     heights = _spread([loss for loss, _, _ in labels], gap)
     for height, (_, name, colour) in zip(heights, labels, strict=True):
