@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,7 +59,8 @@ def check_writable(folder: Path) -> None:
     """
     with _explained(folder):
         _make_temporary(folder / "check").unlink()
-        for path in folder.glob(f".*.pt-*{TEMPORARY}"):
+    for path in folder.glob(f".*.pt-*{TEMPORARY}"):
+        with suppress(OSError):  # another run may do the same
             if time.time() - path.stat().st_mtime > STALE:
                 path.unlink()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from console_tools import QUICK, call
+from network import LOG, attempts
 
 from minigpt.files import DATA
 
 TRIED = pytest.StashKey[list[str]]()
 OFFLINE = Path(__file__).parent / "offline"
-LOG = "MINIGPT_TESTS_NETWORK_LOG"
 
 
 def pytest_configure(config):
@@ -35,11 +35,6 @@ def tried(request):
     """Note what a test has counted or measured: `tried("100 kills")`."""
     name = f"{request.path.stem}: "
     return lambda text: request.config.stash[TRIED].append(name + text)
-
-
-def attempts() -> list[str]:
-    """Return who tried to reach the network: lines of host and test."""
-    return Path(os.environ[LOG]).read_text(encoding="utf-8").splitlines()
 
 
 def pytest_sessionfinish(session):

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import attempts
 from jupyter_client.manager import start_new_kernel
+from network import attempts
 
 CONNECT = "import socket; socket.create_connection(('example.com', 80), 5)"
 
