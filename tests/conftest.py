@@ -6,6 +6,7 @@ No test may reach the network, and tests say at the end of the run how much they
 import io
 import os
 import runpy
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ OFFLINE = Path(__file__).parent / "offline"
 
 def pytest_configure(config):
     config.stash[TRIED] = []
+    # A shell that runs the tests in the background has them, and all that they start,
+    # ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if LOG not in os.environ:  # in a run of pytest inside another it is set already
         handle, os.environ[LOG] = tempfile.mkstemp(prefix="network-", suffix=".log")
         os.close(handle)
