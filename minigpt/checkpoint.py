@@ -171,6 +171,10 @@ def _rebuild_training(content: dict[str, Any] | None) -> TrainingState | None:
         return None
     state = TrainingState(**{**content, "config": TrainConfig(**content["config"])})
     counted = type(state.iteration) is int and state.iteration >= 0
-    if not counted or not isinstance(state.optimizer, dict):
+    measured = all(
+        type(iteration) is int and isinstance(loss, float)
+        for iteration, loss in state.val_losses
+    )
+    if not counted or not measured or not isinstance(state.optimizer, dict):
         raise ValueError("what it says about its training makes no sense")
     return state

@@ -264,6 +264,16 @@ def test_resume_takes_the_newest_or_the_one_named(train, tmp_path):
     assert [int(m[1]) for m in LINE.finditer(result.out)] == [6, 8]
 
 
+def test_killed_just_before_its_end_a_run_is_brought_to_it(train, tmp_path):
+    train("--max-iters", 6, "--save-interval", 3)
+    final = tmp_path / "model_final.pt"
+    before = weights(final)
+    assert train("--resume").status == 2  # there is nothing left to do
+    final.unlink()
+    assert train("--resume").status == 0
+    assert same(weights(final), before)
+
+
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_a_resumed_run_takes_new_settings(prepared, train, tmp_path, kind):
     train("--max-iters", 2, "--optimizer", kind)

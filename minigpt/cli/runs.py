@@ -109,7 +109,8 @@ def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
             f"the model in {path} cannot be given another shape: start a new run"
         )
     config = _changed(state.config, changes)
-    if state.iteration >= config.max_iters:
+    beyond = state.iteration > config.max_iters
+    if beyond or (state.iteration == config.max_iters and _was_finished(path)):
         raise ValueError(
             f"{path} has done all of its {config.max_iters} iterations: to go on, "
             "give a larger --max-iters"
@@ -126,6 +127,15 @@ def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
             "start a new run"
         ) from error
     return Run(model, config, optimizer, state.iteration, list(state.val_losses), path)
+
+
+def _was_finished(path: Path) -> bool:
+    """Whether the run of that checkpoint has saved its end.
+
+    One that was killed between its last checkpoint and its end has not.
+    """
+    final = path.with_name("model_final.pt")
+    return final.exists() and final.stat().st_mtime_ns >= path.stat().st_mtime_ns
 
 
 def find_newest(folder: Path) -> Path:
