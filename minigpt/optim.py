@@ -116,6 +116,12 @@ class Optimizer:
         Raises:
             ValueError: it is the state of an optimizer of other parameters.
         """
+        try:
+            self._remember(state)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("the state is not one of these optimizers") from error
+
+    def _remember(self, state: dict) -> None:
         parts = []
         for own, part in zip(self.parts, state["parts"], strict=True):
             groups = own.state_dict()["param_groups"]

@@ -18,6 +18,7 @@ from network import LOG, attempts
 from minigpt.files import DATA
 
 TRIED = pytest.StashKey[list[str]]()
+OWN_LOG = pytest.StashKey[str]()
 OFFLINE = Path(__file__).parent / "offline"
 
 
@@ -30,6 +31,7 @@ def pytest_configure(config):
     if LOG not in os.environ:  # in a run of pytest inside another it is set already
         handle, os.environ[LOG] = tempfile.mkstemp(prefix="network-", suffix=".log")
         os.close(handle)
+        config.stash[OWN_LOG] = os.environ[LOG]
         paths = [str(OFFLINE), os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         runpy.run_path(str(OFFLINE / "sitecustomize.py"))
@@ -51,6 +53,11 @@ def pytest_sessionfinish(session):
         f"network: {len(unexpected)} attempts to reach it"
         + "".join(f"\n  {line}" for line in unexpected)
     )
+
+
+def pytest_unconfigure(config):
+    if OWN_LOG in config.stash:
+        Path(config.stash[OWN_LOG]).unlink(missing_ok=True)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -7,6 +7,7 @@ A lesson's own test runs wrong answers the way a learner would give them:
 
 import ast
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,24 @@ COURSE = [
     "06_train_and_play",
 ]
 
+COURSE_FILES = ("minigpt", "notebooks", "data/fables.txt", "data/fables.ru.txt")
+COURSE_FILES += ("checkpoints/fables.pt",)
+
 _CHECK = re.compile(r'^exercises\.check\("(\d\d\.\w+)", (.+)\)$')
 _SOLUTION = re.compile(r"<summary>Solution</summary>(.*?)</details>", re.DOTALL)
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def copy_course(folder: Path, *more: str) -> None:
+    """Copy the package, the lessons, the fables and the shipped model, and more."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in (*COURSE_FILES, *more):
+        source, target = NOTEBOOKS.parent / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=ignored)
+        else:
+            shutil.copy(source, target)
 
 
 def existing() -> list[str]:

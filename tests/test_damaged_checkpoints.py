@@ -100,11 +100,6 @@ def no_version(content):
     return {k: v for k, v in content.items() if k != "version"}
 
 
-def nan(content):
-    weights = {n: torch.full_like(w, torch.nan) for n, w in content["weights"].items()}
-    return content | {"weights": weights}
-
-
 @pytest.mark.parametrize("change", [other_version, no_version])
 def test_an_older_version_is_named(trained, tmp_path, change):
     path = tmp_path / "old.pt"

@@ -15,21 +15,10 @@ from pathlib import Path
 import notebook_tools as tools
 import pytest
 
-from minigpt.files import ROOT
-
-COURSE = ("pyproject.toml", "minigpt", "notebooks", "data", "checkpoints/fables.pt")
-IGNORED = shutil.ignore_patterns("__pycache__", ".*", "*.bin", "input.txt")
-
 
 def copy_course(folder: Path) -> None:
     """Copy what a lesson needs; the last lesson trains for seconds, not minutes."""
-    for name in COURSE:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=IGNORED)
-        else:
-            shutil.copy(source, target)
+    tools.copy_course(folder, "pyproject.toml")
     last = next((folder / "notebooks").glob("06*.ipynb"))
     train = '"trainer.train()"'
     content = last.read_text(encoding="utf-8")

@@ -35,8 +35,10 @@ from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.files import DATA
+from minigpt.model import GPT
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 from minigpt.widgets import race
+from minigpt.widgets.attention import LINES as OWN_LINES
 
 CHANGES = 1000
 LINES = (DATA / "fables.txt").read_text(encoding="utf-8")[:20_000].splitlines()
@@ -124,18 +126,10 @@ def sampling_bars(checkpoint):
 
 def attention_explorer(checkpoint):
     torch.manual_seed(0)
-    characters = "".join(sorted(set("".join([*LINES, *widgets_lines()]))))
-    from minigpt.model import GPT
-
+    characters = "".join(sorted(set("".join([*LINES, *OWN_LINES]))))
     shape = GPTConfig(len(characters), 128, n_layer=3, n_head=2, n_embd=32)
     model, tokenizer = GPT(shape).eval(), CharTokenizer(characters)
     return lambda: widgets.attention_explorer(model, tokenizer)
-
-
-def widgets_lines():
-    from minigpt.widgets.attention import LINES as own
-
-    return own
 
 
 def leak_grid_panel(checkpoint):

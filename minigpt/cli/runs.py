@@ -121,7 +121,7 @@ def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
     optimizer = make_optimizer(model, config)
     try:
         optimizer.load_state_dict(state.optimizer)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{path} was trained with another optimizer than {config.optimizer}: "
             "start a new run"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lab as lab_tools
+import notebook_tools
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("minigpt", "notebooks", "data/fables.txt", "data/fables.ru.txt")
-SHIPPED = "checkpoints/fables.pt"
 STARTS_WITHIN = 90  # seconds
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -76,15 +73,7 @@ def browser():
 def course(tmp_path_factory) -> Path:
     """A copy of the course: what the tests train and save stays in it."""
     folder = tmp_path_factory.mktemp("course")
-    for name in (*COPIED, SHIPPED):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns("__pycache__", ".*")
-            )
-        else:
-            shutil.copy(source, target)
+    notebook_tools.copy_course(folder)
     return folder
 
 
