@@ -23,6 +23,12 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.files import SHIPPED_CHECKPOINT
 from minigpt.widgets.training import TrainingPanel
 checkpoint = load_checkpoint(SHIPPED_CHECKPOINT)
+
+def offline_panel():  # without the one text that has to be downloaded
+    panel = TrainingPanel()
+    texts = dict(panel.text.options)
+    panel.text.options = {{k: v for k, v in texts.items() if v != "shakespeare"}}
+    return panel
 """
 # Each panel, and how a new one is made.
 AT_ONCE = {kind: f"fire.{kind}(checkpoint)" for kind in (
@@ -38,7 +44,7 @@ THREADED = {
     "checkpoint.tokenizer, 60)",
     "race_panel": "lambda: widgets.race_panel(fire.IDS, fire.IDS, fire.KNOWN, "
     "fire.SHAPE, fire.RUN)",
-    "training_panel": "TrainingPanel",
+    "training_panel": "offline_panel",
 }
 COMPARE = """
 fire.settle({0})
