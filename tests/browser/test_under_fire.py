@@ -29,6 +29,13 @@ def offline_panel():  # without the one text that has to be downloaded
     texts = dict(panel.text.options)
     panel.text.options = {{k: v for k, v in texts.items() if v != "shakespeare"}}
     return panel
+
+async def calm(panel):  # what was done by hand arrives in a thread of its own, later
+    seen, since, end = None, 0, asyncio.get_running_loop().time() + 20
+    while since < 30 and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.05)
+        now = fire.settings(panel), fire.shown(panel)
+        seen, since = now, since + 1 if now == seen else 0
 """
 # Each panel, and how a new one is made.
 AT_ONCE = {kind: f"fire.{kind}(checkpoint)" for kind in (
@@ -47,6 +54,7 @@ THREADED = {
     "training_panel": "offline_panel",
 }
 COMPARE = """
+await calm({0})
 fire.settle({0})
 alone = make_{0}()
 for _ in range(2):  # a place in a text is there once its text is
@@ -59,6 +67,7 @@ print("verdict on {0}:", fire.shown(alone) == fire.shown({0}))
 # Of a panel that works in a thread: afterwards it works again, to its end.
 ENDS = {
     "fable_button": """
+await calm(fable_button)
 fire.settle(fable_button)
 next(fire.inside(fable_button, (fire.Button,))).click()
 view = list(fire.inside(fable_button, (fire.HTML,)))[-1]
@@ -68,6 +77,7 @@ for _ in range(1000):
 print("verdict on fable_button:", "■" in view.value)
 """,
     "race_panel": """
+await calm(race_panel)
 go = next(fire.inside(race_panel, (fire.Button,)))
 go.click(); race_panel.race.thread.join(60)
 alone = make_race_panel()
@@ -76,6 +86,7 @@ next(fire.inside(alone, (fire.Button,))).click(); alone.race.thread.join(60)
 print("verdict on race_panel:", fire.shown(alone) == fire.shown(race_panel))
 """,
     "training_panel": """
+await calm(training_panel)
 training_panel.stop(); training_panel.trainer.join(60)
 ended = not training_panel.trainer.busy and not training_panel.trainer.problem
 training_panel.size.value = "small"; training_panel.minutes.value = 0.1
