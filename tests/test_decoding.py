@@ -15,7 +15,8 @@ from torch import nn
 from minigpt import sampling
 from minigpt.attention import causal_attention, fused_attention
 from minigpt.config import GPTConfig
-from minigpt.decoding import Decoder, generate, generate_batch, generation
+from minigpt.decoding import Decoder, generate, generate_batch, generation, products
+from minigpt.decoding import decoder as decoder_module
 from minigpt.decoding.draws import Settings, both_ways, choose_each
 from minigpt.decoding.support import obstacle
 from minigpt.model import GPT
@@ -322,6 +323,52 @@ def test_texts_of_a_batch_do_not_see_each_other(modern):
     for row, ids in zip(logits, texts, strict=True):
         exact = sampling.next_token_logits(model, ids).numpy()
         assert np.allclose(row, exact, atol=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1, 8, 1000])
+def test_same_tokens_however_positions_are_multiplied(modern, size, monkeypatch):
+    monkeypatch.setattr(decoder_module, "stack_of", lambda n, channels: min(n, size))
+    model = make(modern, block_size=16)
+    steps = list(generate_batch(model, [[1, 2]] * 11, 40))
+    for seed, text in enumerate(zip(*steps, strict=True)):
+        assert list(text) == list(sampling.generate(model, [1, 2], 40, seed=seed))
+
+
+def test_positions_are_multiplied_the_way_that_was_fastest(monkeypatch):
+    tried = []
+
+    def seconds(rows, size, channels):
+        tried.append((rows, size))
+        return abs(size - best)
+
+    monkeypatch.setattr(products, "_seconds", seconds)
+    for best in (1, 8, 64):
+        products._fastest.cache_clear()
+        assert products.stack_of(33, 16) == min(33, best)
+        assert products.stack_of(64, 16) == best
+        assert [products.stack_of(1, 16), products.stack_of(5, 16)] == [1, min(5, best)]
+    products._fastest.cache_clear()
+    assert tried[:3] == [(64, 1), (64, 8), (64, 64)]
+    assert len(tried) == 3 * (3 + 1 + 2)  # once for 33 and 64, for 1, and for 5
+
+
+@BOTH
+@pytest.mark.parametrize("texts", [1, 2, 7, 12, 16])
+def test_texts_filled_in_together_are_those_filled_in_one_by_one(modern, texts):
+    model = make(modern, block_size=64, vocab_size=65, n_embd=64)
+    sharpen(model, 3)
+    prompts = [prompt(32, 65, seed=seed) for seed in range(texts)]
+    together, errors = Decoder(model, texts), []
+    together.fill(prompts)
+    for i, ids in enumerate(prompts):
+        alone = Decoder(model)
+        alone.fill([ids])
+        assert np.allclose(together.keys[:, i], alone.keys[:, 0], atol=1e-4)
+        assert np.allclose(together.values[:, i], alone.values[:, 0], atol=1e-4)
+        errors.append(alone.error)
+    assert together.error == pytest.approx(max(errors), rel=1e-4)
+    assert texts == 1 or max(errors) > min(errors)  # or the line above says little
 
 
 def test_the_weights_are_those_of_the_call():

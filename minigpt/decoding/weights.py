@@ -23,10 +23,11 @@ Array = NDArray[np.float32]
 
 EPSILON = float(np.finfo(np.float32).eps)  # what torch's RMSNorm adds by default
 
-# tanh-GELU is u (1 + tanh(√(2/π) (u + 0.044715 u³))) / 2. Measured in another unit,
-# w = GELU_UNIT · u, it is w (1 + tanh(w (w² + GELU_SHIFT))) / (2 GELU_UNIT).
-GELU_UNIT = (math.sqrt(2 / math.pi) * 0.044715) ** (1 / 3)
-GELU_SHIFT = math.sqrt(2 / math.pi) / GELU_UNIT
+# tanh-GELU is u (1 + tanh(√(2/π) (u + 0.044715 u³))) / 2, and (1 + tanh(x)) / 2 is
+# 1 / (1 + exp(-2x)). Measured in another unit, w = GELU_UNIT · u, the whole is
+# w / (1 + exp(w (w² + GELU_SHIFT))) / GELU_UNIT; the unit is negative for the minus.
+GELU_UNIT = -((math.sqrt(8 / math.pi) * 0.044715) ** (1 / 3))
+GELU_SHIFT = -math.sqrt(8 / math.pi) / GELU_UNIT
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def arrange(block: Any, config: GPTConfig) -> Layer:
     else:
         qkv[:, : config.n_embd] /= np.float32(math.sqrt(config.head_size))
         up *= np.float32(GELU_UNIT)
-        down[:-1] /= np.float32(2 * GELU_UNIT)
+        down[:-1] /= np.float32(GELU_UNIT)
     fold(block.norm2, up)
     return Layer(qkv, centre(out, config.modern), up, centre(down, config.modern))
 
