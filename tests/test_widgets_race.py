@@ -78,6 +78,19 @@ def test_panel_opens_with_words_and_labels():
     assert not panel.race.thread.is_alive()
 
 
+def test_train_pressed_from_several_threads_leaves_one_race(long_panel):
+    before = threading.active_count()
+    for _ in range(10):
+        presses = [threading.Thread(target=long_panel.go.click) for _ in range(4)]
+        for press in presses:
+            press.start()
+        for press in presses:
+            press.join(WAIT)
+    assert threading.active_count() == before + 1
+    long_panel.halt.click()
+    assert threading.active_count() == before
+
+
 def test_stop_before_train_does_nothing():
     panel = Panel()
     panel.halt.click()

@@ -1,4 +1,4 @@
-"""Run the console command: `minigpt prepare`, `train`, `generate`, `doctor`."""
+"""Run the console command: `minigpt prepare`, `train`, `generate` and the others."""
 
 import os
 import sys

@@ -103,6 +103,9 @@ def _make_parser() -> Parser:
         "generate", _generate_parser(), help="write text; without --prompt, a session"
     )
     commands.add_subcommand("doctor", Parser(), help="check this machine")
+    commands.add_subcommand(
+        "progress", _progress_parser(), help="see which exercises are solved"
+    )
     return parser
 
 
@@ -195,5 +198,18 @@ def _generate_parser() -> Parser:
     )
     parser.add_argument(
         "--lang", type=str, help="of a session: en or ru; without it, your locale's"
+    )
+    return parser
+
+
+def _progress_parser() -> Parser:
+    parser = Parser(
+        description="Reads the verdicts that are saved in notebooks; runs nothing."
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        help="where the notebooks are, a folder for each learner; without it, your own",
     )
     return parser

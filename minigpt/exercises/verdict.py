@@ -71,7 +71,7 @@ def exercise(
 
 
 def exercise_names() -> list[str]:
-    """Return the names of all exercises of the course, in its order."""
+    """Return the names of all exercises of the course, sorted."""
     package = importlib.import_module("minigpt.exercises")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("lesson"):

@@ -80,15 +80,21 @@ class _Race:
         self.ids, self.baselines, self.view = ids, baselines, view
         self.stopped = threading.Event()
         self.thread = threading.Thread()
+        # A cell and a button, which JupyterLab answers in a thread of its own, may
+        # start a race at the same moment.
+        self.starting = threading.Lock()
 
     def start(self, switch: str, shape: GPTConfig, config: TrainConfig) -> None:
-        self.stop()
-        self.view.value = "<p>The two runs start.</p>"
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(
-            target=self._run, args=(switch, shape, config, self.stopped), daemon=True
-        )
-        self.thread.start()
+        with self.starting:
+            self.stop()
+            self.view.value = "<p>The two runs start.</p>"
+            self.stopped = threading.Event()
+            self.thread = threading.Thread(
+                target=self._run,
+                args=(switch, shape, config, self.stopped),
+                daemon=True,
+            )
+            self.thread.start()
 
     def stop(self) -> None:
         self.stopped.set()

@@ -1,0 +1,80 @@
+"""Show how far a class has come: `minigpt progress`."""
+
+import re
+import sys
+from collections.abc import Iterator
+from itertools import groupby, islice
+from pathlib import Path
+
+from minigpt.exercises.progress import (
+    Learner,
+    class_of,
+    in_course_order,
+    stumbling_blocks,
+)
+from minigpt.files import ROOT
+
+MOST_BLOCKS = 5
+LESSON = re.compile(
+    "|".join(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
+    + r"|\(\d+\)"  # a browser's second download
+)
+
+
+def run(folder: Path | None) -> None:
+    """Print a row for each learner; say on standard error what could not be read.
+
+    Raises:
+        ValueError: there are no notebooks in the folder.
+    """
+    folder = ROOT / "notebooks" if folder is None else folder
+    notebooks = {path: owner(path, folder) for path in notebooks_in(folder)}
+    if not notebooks:
+        raise ValueError(f"there are no notebooks in {folder}")
+    learners, problems = class_of(notebooks)
+    for line in report(learners):
+        print(line)
+    for problem in problems:
+        print(f"minigpt: {problem}", file=sys.stderr)
+
+
+def notebooks_in(folder: Path) -> Iterator[Path]:
+    """Yield the notebooks below a folder, without what Jupyter keeps in hidden ones."""
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    for path in folder.rglob("*.ipynb"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            yield path
+
+
+def owner(notebook: Path, folder: Path) -> str:
+    """Return whose notebook it is: the first folder on the way to it says so.
+
+    Without one, what the file's name holds besides the lesson's, as some platforms
+    hand it out ("anna_02_attention.ipynb"), or else the folder that all of it is in.
+    """
+    first, *rest = notebook.relative_to(folder).parts
+    if rest:
+        return first
+    name = LESSON.sub("", notebook.stem).strip(" _-")
+    return name or folder.resolve().name
+
+
+def report(learners: list[Learner]) -> Iterator[str]:
+    """Yield the lines of the table, and of where the class is stuck."""
+    exercises = in_course_order(learners)
+    lessons = [list(names) for _, names in groupby(exercises, lambda name: name[:2])]
+    width = max(len("learner"), *(len(learner.name) for learner in learners))
+    heads = [names[0][:2].ljust(len(names)) for names in lessons]
+    yield "  ".join(["learner".ljust(width), *heads, "solved"])
+    for learner in learners:
+        marks = ["".join(map(learner.mark, names)) for names in lessons]
+        solved = f"{learner.solved(exercises)} of {len(exercises)}"
+        yield "  ".join([learner.name.ljust(width), *marks, solved])
+    yield ""
+    yield "✓ right  ✗ wrong  ○ not started  · no verdict in the file"
+    for exercise, wrong, verdict, times in islice(
+        stumbling_blocks(learners), MOST_BLOCKS
+    ):
+        yield f"{exercise}: wrong for {wrong}; {times} of them read {verdict}"

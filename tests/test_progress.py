@@ -1,0 +1,143 @@
+"""`minigpt progress` says how far a class has come, from what it saved."""
+
+import re
+
+import nbformat
+import pytest
+from notebook_tools import COURSE, NOTEBOOKS, exercise_cells, path_of
+from write_solutions import PAGE, SECTION, section
+
+from minigpt.cli import main
+from minigpt.exercises.progress import verdicts
+
+AXIS = "✗ the softmax runs over the wrong axis: each row, over its keys, sums to 1"
+VARIANCE = (
+    "✗ the variance was divided by C - 1 (torch's default): LayerNorm divides by C"
+)
+ANNA = {"00": "✓✓✓✓", "01": "✓✓✓○✓✓", "02": "✓✓✗○○○"}
+CHEN = {"00": "✓✓○○", "01": "✓✓✓✓✓✓", "02": "✓✓✓✓✓✓", "03": "✓✗○○○○"}
+
+
+def hand_in(path, lesson, marks, said=AXIS):
+    """Save a lesson's notebook with these verdicts, in the order of its exercises."""
+    notebook = nbformat.read(path_of(lesson), as_version=4)
+    cells = {cell.id: cell for cell in notebook.cells}
+    for cell, mark in zip(exercise_cells(lesson).values(), marks, strict=True):
+        text = {"✓": "✓ well done", "○": "○ not started", "✗": said, "·": ""}[mark]
+        cells[cell.id].outputs = [
+            nbformat.v4.new_output("execute_result", {"text/plain": text})
+        ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """Two learners: one has folders, the other's name is in the files' names."""
+    for lesson in COURSE:
+        number, width = lesson[:2], len(exercise_cells(lesson))
+        anna, chen = (all_of.get(number, "○" * width) for all_of in (ANNA, CHEN))
+        hand_in(tmp_path / "anna" / f"{lesson}.ipynb", lesson, anna)
+        hand_in(tmp_path / f"chen_{lesson} (1).ipynb", lesson, chen, VARIANCE)
+    return tmp_path
+
+
+def test_the_page_for_teachers_shows_what_comes_out(handed_in, capsys):
+    main(["progress", str(handed_in)])
+    out, err = capsys.readouterr()
+    assert "\n".join(line.rstrip() for line in out.splitlines()) in PAGE.read_text(
+        encoding="utf-8"
+    )
+    assert err == ""
+
+
+def test_what_is_no_notebook_is_said_and_the_others_count(handed_in, capsys):
+    broken = {
+        "text.ipynb": b"hello",
+        "empty.ipynb": b"",
+        "bytes.ipynb": b"\xff\xfe\x00",
+        "list.ipynb": b"[]",
+        "number.ipynb": b'{"cells": [1], "nbformat": 4, "nbformat_minor": 5}',
+        "old.ipynb": b'{"cells": [1]}',
+        "bare.ipynb": b'{"cells": [{"cell_type": "code"}], "nbformat": 4}',
+    }
+    main(["progress", str(handed_in)])
+    before = capsys.readouterr().out
+    for name, content in broken.items():
+        (handed_in / "anna" / name).write_bytes(content)
+    (handed_in / "anna" / ".ipynb_checkpoints").mkdir()
+    (handed_in / "anna" / ".ipynb_checkpoints" / "x.ipynb").write_bytes(b"old")
+    (handed_in / "folder.ipynb").mkdir()
+    main(["progress", str(handed_in)])
+    out, err = capsys.readouterr()
+    assert out == before
+    assert len(err.splitlines()) == len(broken)
+    for name in broken:
+        assert f"{name}: this is no notebook" in err
+
+
+def test_the_better_of_two_verdicts_counts(tmp_path, capsys):
+    hand_in(tmp_path / "anna" / "first.ipynb", "02", "✗✗✓○○·")
+    hand_in(tmp_path / "anna" / "second.ipynb", "02", "○✓✗○··")
+    main(["progress", str(tmp_path)])
+    assert re.search(r"^anna +·+ +·+ +✗✓✓○○· ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_verdict_is_found_however_the_cell_is_written(tmp_path):
+    path = tmp_path / "a.ipynb"
+    cells = [
+        nbformat.v4.new_code_cell(source, outputs=outputs)
+        for source, outputs in (
+            ("exercises.check('02.mask', f)", [result("✓ yes")]),
+            (
+                "x = 1\nexercises.check(\n    '02.scores', f)",
+                [stream(), result("✗ no")],
+            ),
+            ("exercises.check('02.weights', f)", []),
+            ("exercises.check(name, f)", [result("✓ yes")]),
+        )
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert verdicts(path) == {
+        "02.mask": "✓ yes",
+        "02.scores": "✗ no",
+        "02.weights": "·",
+    }
+
+
+def result(text):
+    return nbformat.v4.new_output("execute_result", {"text/plain": text})
+
+
+def stream():
+    return nbformat.v4.new_output("stream", text="✓ printed by the learner")
+
+
+def test_without_a_folder_it_is_the_courses_own(capsys):
+    main(["progress"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[0] == NOTEBOOKS.name
+    assert lines[1].endswith(" of 32")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_without_notebooks_is_refused_in_a_line(exists, tmp_path, capsys):
+    folder = tmp_path if exists else tmp_path / "missing"
+    with pytest.raises(SystemExit) as stopped:
+        main(["progress", str(folder)])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(folder) in said
+
+
+def test_nobodys_notebook_is_changed(handed_in):
+    before = {path: path.read_bytes() for path in handed_in.rglob("*.ipynb")}
+    main(["progress", str(handed_in)])
+    assert before == {path: path.read_bytes() for path in handed_in.rglob("*.ipynb")}
+
+
+def test_the_page_for_teachers_has_the_solutions_of_the_notebooks():
+    [found] = SECTION.findall(PAGE.read_text(encoding="utf-8"))
+    assert found == section(), "run python tests/write_solutions.py"
+    assert found.count("\n### ") + 1 == 32
