@@ -369,6 +369,20 @@ def test_train_twice_is_train_once(panel, monkeypatch):
 # What goes wrong, in words
 
 
+def test_train_from_several_threads_is_train_once(panel, monkeypatch):
+    slowly(monkeypatch)
+    before = threading.active_count()
+    for _ in range(10):
+        presses = [threading.Thread(target=panel.train_button.click) for _ in range(4)]
+        for press in presses:
+            press.start()
+        for press in presses:
+            press.join(20)
+        assert threading.active_count() == before + 1
+        panel.stop()
+        panel.trainer.join(20)
+
+
 def says(panel, *words):
     finish(panel)
     assert panel.trainer.phase == "failed"

@@ -54,6 +54,7 @@ class Trainer:
         self._looks: tuple[float, ...] = ()
         self._gate, self._rest = Gate(), Gate()
         self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -116,13 +117,6 @@ class Trainer:
     # All below runs in the thread.
 
     def _begin(self, prepare: Callable[[], Run], other: "Trainer | None") -> None:
-        if self.working:
-            return
-        self._rest.stop()
-        self._gate, self._rest, before = Gate(), Gate(), self._thread
-        self.problem = self.saved = ""
-        self._enter("preparing")
-
         def work() -> None:
             if before is not None:
                 before.join()  # it may still be saving
@@ -130,8 +124,16 @@ class Trainer:
                 other.join()
             self._guard(prepare)
 
-        self._thread = threading.Thread(target=work, name="training", daemon=True)
-        self._thread.start()
+        # A cell and a button may ask at the same moment, from threads of their own.
+        with self._beginning:
+            if self.working:
+                return
+            self._rest.stop()
+            self._gate, self._rest, before = Gate(), Gate(), self._thread
+            self.problem = self.saved = ""
+            self._enter("preparing")
+            self._thread = threading.Thread(target=work, name="training", daemon=True)
+            self._thread.start()
 
     def _guard(self, prepare: Callable[[], Run]) -> None:
         """Prepare a run and train; whatever goes wrong ends as words."""
