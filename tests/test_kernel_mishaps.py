@@ -32,11 +32,16 @@ class Kernel:
                 return reply["content"].get("ename", "")
 
     def ask(self, expression: str) -> str:
-        """Return the value of an expression as text."""
+        """Return the value of an expression as text, or nothing if it was dropped.
+
+        An interrupted cell takes with it what waits behind it.
+        """
         request = self.client.execute("", user_expressions={"asked": expression})
         while True:
             reply = self.client.get_shell_msg(timeout=LONG)
             if reply["parent_header"].get("msg_id") == request:
+                if reply["content"]["status"] == "aborted":
+                    return ""
                 asked = reply["content"]["user_expressions"]["asked"]
                 return asked["data"]["text/plain"] if "data" in asked else str(asked)
 
