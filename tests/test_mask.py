@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -101,7 +102,7 @@ def cached(model, ids):
         decoder.fill([text[::-1]])
         decoder.fill([[]])
         rows.append([decoder.step([i])[0].copy() for i in text])
-    return torch.tensor(rows)
+    return torch.tensor(np.array(rows))
 
 
 def cached_batch(model, ids):

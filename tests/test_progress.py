@@ -95,6 +95,9 @@ def test_a_verdict_is_found_however_the_cell_is_written(tmp_path):
             ),
             ("exercises.check('02.weights', f)", []),
             ("exercises.check(name, f)", [result("✓ yes")]),
+            ("exercises.check('00.write', shown)", [result("✗ on purpose")]),
+            ("exercises.check('00.write', f)", [result("○ not started")]),
+            ("exercises.check('02.mask', again)", [result("✗ no more")]),
         )
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
@@ -102,6 +105,7 @@ def test_a_verdict_is_found_however_the_cell_is_written(tmp_path):
         "02.mask": "✓ yes",
         "02.scores": "✗ no",
         "02.weights": "·",
+        "00.write": "○ not started",
     }
 
 

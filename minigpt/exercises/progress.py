@@ -34,7 +34,8 @@ class Learner:
 def verdicts(notebook: Path) -> dict[str, str]:
     """Return the verdict that stands below each exercise of a saved notebook.
 
-    Nothing is run. An exercise that was handed in twice counts with its better verdict.
+    Nothing is run. Of several verdicts on one exercise the last counts, or one that is
+    right: lesson 00 shows a wrong answer before it asks for one.
 
     Raises:
         ValueError: it is no notebook.
@@ -43,7 +44,8 @@ def verdicts(notebook: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         for exercise, verdict in _in_cells(notebook):
-            found[exercise] = better(verdict, found.get(exercise, NO_VERDICT))
+            if found.get(exercise, NO_VERDICT)[0] != "✓":
+                found[exercise] = verdict
     # subtle: JSON that is no notebook can fail nbformat in any of these ways.
     except (
         ValueError,
