@@ -362,7 +362,13 @@ def test_zero_and_below(refused, prepared, tmp_path, name, value):
 
 
 def test_no_command_and_a_wrong_one(refused):
-    refused(contains=["command", "{prepare,train,generate,doctor}", "minigpt --help"])
+    refused(
+        contains=[
+            "command",
+            "{prepare,train,generate,doctor,progress}",
+            "minigpt --help",
+        ]
+    )
     refused("fly", contains=["'fly'", "choose from"])
 
 

@@ -97,7 +97,7 @@ TRAINS = "trainer.trainer.phase == 'training' and len(trainer.steps) > 5"
 def test_training_interrupted_trains_again(tried):
     with kernel(tools.NOTEBOOKS) as running:
         assert running.run(START) == ""
-        for _ in range(3):
+        for _ in range(2):
             assert running.run("trainer.train()") == ""
             running.until(TRAINS)
             waiting = running.begin("await trainer.finished()")
@@ -111,7 +111,7 @@ def test_training_interrupted_trains_again(tried):
         assert running.run("trainer.go_on()") == ""
         running.until(f"trainer.trainer.run.iteration > {before}")
         assert running.run("trainer.stop()") == ""
-    tried("3 interrupts of a training, which then went on")
+    tried("2 interrupts of a training, which then went on")
 
 
 def test_a_loop_interrupted_runs_again():

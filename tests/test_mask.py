@@ -109,7 +109,7 @@ def cached_batch(model, ids):
     """All texts side by side in one cache."""
     decoder = Decoder(model, texts=B)
     steps = [decoder.step(column).copy() for column in ids.T.tolist()]
-    return torch.tensor(steps).transpose(0, 1)
+    return torch.tensor(np.array(steps)).transpose(0, 1)
 
 
 PATHS = [plain, readable, fused, captured, training, autocast, bfloat16, loaded]

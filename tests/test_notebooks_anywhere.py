@@ -14,6 +14,7 @@ from pathlib import Path
 
 import notebook_tools as tools
 import pytest
+import torch
 
 
 def copy_course(folder: Path) -> None:
@@ -78,6 +79,13 @@ def run(folder: Path, lessons: list[str], threads: str, instructions: str, how: 
     return result.stdout.splitlines()[-1]
 
 
+def is_common() -> bool:
+    """Whether this machine is what the second run would pretend to be."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2" and (
+        torch.get_num_threads() == 2
+    )
+
+
 QUICK = [name for name in tools.COURSE if name[:2] not in ("04", "06")]
 
 
@@ -95,6 +103,8 @@ def test_a_read_only_checkout_on_a_common_machine(tmp_path, tried):
     # In 00 the doctor says that nothing can be saved here; 06 has learned less.
     other = ["00", "06"]
     same = [name for name in tools.COURSE if name[:2] not in other]
+    if is_common():
+        same = same[:1]  # the plain run has compared the others just so
     with read_only(folder):
         with pytest.raises(OSError):
             (folder / "checkpoints" / "model_final.pt").write_bytes(b"")
