@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,24 @@ from torch import Tensor, nn
 from minigpt.attention import CausalSelfAttention, causal_attention
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def twin(model: Model) -> Model:
+    """Return a second model that has the very weights of the first, not copies.
+
+    What is replaced in the one is not in the other, so that each of several threads
+    can look into a twin of its own while the model itself writes or learns. Functions
+    that were plugged in or hooked on before are in both.
+    """
+    shared: list[Any] = [*model.parameters(), *model.buffers()]
+    for module in model.modules():
+        for value in vars(module).values():
+            values = value.values() if isinstance(value, dict) else [value]
+            shared += [
+                v for v in values if callable(v) and not isinstance(v, nn.Module)
+            ]
+    return deepcopy(model, {id(one): one for one in shared})
 
 
 @contextmanager

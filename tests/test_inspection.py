@@ -6,7 +6,7 @@ from torch import nn
 
 from minigpt.attention import causal_mask
 from minigpt.config import GPTConfig
-from minigpt.inspection import capture_attention, capture_stream, leak_grid
+from minigpt.inspection import capture_attention, capture_stream, leak_grid, twin
 from minigpt.model import GPT
 
 CAPTURES = [capture_attention, capture_stream]
@@ -90,6 +90,44 @@ def test_an_attention_of_ones_own_comes_back():
     with capture_attention(model):
         assert model.blocks[1].attention.attend is not mine
     assert model.blocks[1].attention.attend is mine
+
+
+@styles
+def test_a_twin_has_the_very_weights_and_is_looked_into_alone(modern):
+    model = make_model(modern)
+    second, before = twin(model), inside(model)
+    for own, other in zip(model.parameters(), second.parameters(), strict=True):
+        assert own is other
+    with capture_attention(second) as maps:
+        expected = model(IDS)
+        assert maps == [] and inside(model) == before
+        torch.testing.assert_close(second(IDS), expected)
+        assert len(maps) == 3
+    with torch.no_grad():
+        model.token_embedding.weight.mul_(2)
+    assert torch.equal(second(IDS), model(IDS))
+    assert not torch.equal(model(IDS), expected)
+
+
+def test_a_twin_keeps_functions_and_does_not_copy_their_owners():
+    class Owner:
+        runs = 0
+
+        def count(self, *_):
+            self.runs += 1
+
+        def attend(self, q, k, v):
+            self.runs += 10
+            return v
+
+        def __deepcopy__(self, memo):
+            raise AssertionError("this is not the model's to copy")
+
+    model, owner = make_model(), Owner()
+    model.register_forward_pre_hook(owner.count)
+    model.blocks[0].attention.attend = owner.attend
+    twin(model)(IDS)
+    assert owner.runs == 11
 
 
 @styles

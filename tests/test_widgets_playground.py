@@ -13,6 +13,7 @@ from minigpt import widgets
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.config import GPTConfig
 from minigpt.decoding import generate
+from minigpt.decoding.support import obstacle
 from minigpt.inspection import capture_attention
 from minigpt.model import GPT
 from minigpt.sampling import next_token_logits, next_token_probabilities
@@ -384,6 +385,34 @@ def test_attention_is_that_of_the_last_token_read(play, checkpoint):
         play.inspector.head.value = head
         views.add(play.inspector.looks.value)
     assert len(views) == heads + 1
+
+
+def test_panels_look_into_one_model_from_several_threads(checkpoint):
+    plays = [Playground(checkpoint) for _ in range(3)]
+    expected = {}
+    for place in range(1, 30):
+        plays[0].inspector.place.value = place
+        expected[place] = plays[0].inspector.seen.attention
+    problems, wrong = [], []
+
+    def look(play):
+        try:
+            for place in [*range(1, 30)] * 5:
+                play.inspector.place.value = place
+                seen = play.inspector.seen.attention
+                if not all(map(torch.allclose, seen, expected[place])):
+                    wrong.append(place)
+                if reason := obstacle(checkpoint.model):
+                    problems.append(reason)
+        except Exception as error:
+            problems.append(error)
+
+    lookers = [threading.Thread(target=look, args=[play]) for play in plays]
+    for looker in lookers:
+        looker.start()
+    for looker in lookers:
+        looker.join()
+    assert problems == [] and wrong == []
 
 
 def test_a_place_beyond_the_block_sees_its_context(play, checkpoint):

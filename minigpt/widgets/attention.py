@@ -1,5 +1,7 @@
 """Show where each position of a sentence looks, and what leaks through a bad mask."""
 
+import threading
+
 import torch
 from ipywidgets import (
     HTML,
@@ -17,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from minigpt.attention import causal_mask
-from minigpt.inspection import capture_attention, leak_grid
+from minigpt.inspection import capture_attention, leak_grid, twin
 from minigpt.model import GPT
 from minigpt.plots.style import BLUE, VERMILLION
 from minigpt.tokenizer import Tokenizer
@@ -49,7 +51,9 @@ class _Explorer:
     """The controls of the explorer, and the maps of the sentence they show."""
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        # A cell may use the model at the same moment, in another thread.
+        self.model, self.tokenizer = twin(model), tokenizer
+        self._reading = threading.RLock()
         config = model.config
         self.line = control(Dropdown, "a line of a fable", options=LINES)
         self.text = control(
@@ -85,8 +89,9 @@ class _Explorer:
         self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
     def redraw(self) -> None:
-        if self.text.value != self.shown:
-            self.read(self.text.value)
+        with self._reading:
+            if self.text.value != self.shown:
+                self.read(self.text.value)
         layer, head, position = self.layer.value, self.head.value, self.position.value
         weights = self.maps[layer][head]
         label = f"Attention map of layer {layer}, head {head}; the future is masked"

@@ -1,6 +1,7 @@
 """Look behind one place of a text: what could have come there, and what it saw."""
 
 import html
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,8 @@ import torch
 from ipywidgets import HTML, Button, Dropdown, HBox, IntSlider, Layout, VBox
 from torch import Tensor
 
-from minigpt.inspection import capture_attention
+from minigpt.inspection import capture_attention, twin
+from minigpt.model import GPT
 from minigpt.plots.style import show_whitespace
 from minigpt.sampling import (
     context_start,
@@ -50,6 +52,10 @@ class Inspector:
         self.bars = HTML(layout=Layout(width="32em"))
         self.looks = HTML(layout=Layout(width="29em", max_width="100%"))
         self.seen: Seen | None = None
+        # Another panel may look into the same model, and a text of this one grow and
+        # its place be moved, all at the same moment and in threads of their own.
+        self._drawing = threading.RLock()
+        self._twin: tuple[GPT, GPT] | None = None
         self._drawn: Any = None
         self._moving = False
         self.back.on_click(lambda _: self.step(-1))
@@ -106,6 +112,10 @@ class Inspector:
 
     def draw(self) -> None:
         """Show the place, if anything about it has changed."""
+        with self._drawing:
+            self._draw()
+
+    def _draw(self) -> None:
         request, ids, place = self.writer.request, self.writer.ids, self.place.value
         if request is None or len(ids) < place:
             return
@@ -131,9 +141,12 @@ class Inspector:
             if old.request.prompt != request.prompt:
                 self.seen = Seen(request, context, old.logits, old.attention)
             return
-        device = next(model.parameters()).device
-        with capture_attention(model) as maps:
-            logits = model(torch.tensor([context], device=device))[0, -1]
+        if self._twin is None or self._twin[0] is not model:
+            self._twin = model, twin(model)
+        own = self._twin[1]
+        device = next(own.parameters()).device
+        with capture_attention(own) as maps:
+            logits = own(torch.tensor([context], device=device))[0, -1]
         attention = [weights[0, :, -1].cpu() for weights in maps]
         self.seen = Seen(request, context, logits.float().cpu(), attention)
         self._offer(len(attention), len(attention[0]))
