@@ -371,14 +371,22 @@ def test_train_twice_is_train_once(panel, monkeypatch):
 
 def test_train_from_several_threads_is_train_once(panel, monkeypatch):
     slowly(monkeypatch)
-    before = threading.active_count()
-    for _ in range(10):
+
+    def gate():
+        time.sleep(0.01)  # long enough for the others to come in between
+        return Gate()
+
+    monkeypatch.setattr(trainer, "Gate", gate)
+    before = set(threading.enumerate())
+    for _ in range(3):
         presses = [threading.Thread(target=panel.train_button.click) for _ in range(4)]
         for press in presses:
             press.start()
         for press in presses:
             press.join(20)
-        assert threading.active_count() == before + 1
+        new = set(threading.enumerate()) - before
+        # Others measure and save; one trains.
+        assert sum(thread.name == "training" for thread in new) == 1
         panel.stop()
         panel.trainer.join(20)
 
