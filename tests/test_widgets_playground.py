@@ -4,10 +4,12 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import pytest
 import torch
+from thread_tools import at_once
 
 from minigpt import widgets
 from minigpt.checkpoint import Checkpoint, load_checkpoint
@@ -407,11 +409,7 @@ def test_panels_look_into_one_model_from_several_threads(checkpoint):
         except Exception as error:
             problems.append(error)
 
-    lookers = [threading.Thread(target=look, args=[play]) for play in plays]
-    for looker in lookers:
-        looker.start()
-    for looker in lookers:
-        looker.join()
+    at_once(*(partial(look, play) for play in plays))
     assert problems == [] and wrong == []
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from ipywidgets import Button, Dropdown
+from thread_tools import WAIT, at_once
 
 from minigpt import widgets
 from minigpt.baselines import Baselines
@@ -28,7 +29,6 @@ RUN = TrainConfig(
 LONG = replace(RUN, max_iters=100_000)
 TEXT = torch.randint(9, (300,), generator=torch.Generator().manual_seed(0))
 KNOWN = Baselines(uniform=2.2, single=2.1, pairs=1.9)
-WAIT = 60  # seconds until something has surely gone wrong
 
 
 class Panel:
@@ -81,11 +81,7 @@ def test_panel_opens_with_words_and_labels():
 def test_train_pressed_from_several_threads_leaves_one_race(long_panel):
     before = set(threading.enumerate())
     for _ in range(10):
-        presses = [threading.Thread(target=long_panel.go.click) for _ in range(4)]
-        for press in presses:
-            press.start()
-        for press in presses:
-            press.join(WAIT)
+        at_once(*[long_panel.go.click] * 4)
     assert len(set(threading.enumerate()) - before) == 1
     long_panel.halt.click()
     assert set(threading.enumerate()) <= before

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from thread_tools import at_once
 
 from minigpt import widgets
 from minigpt.baselines import Baselines
@@ -366,9 +367,6 @@ def test_train_twice_is_train_once(panel, monkeypatch):
     assert panel.trainer._thread is thread
 
 
-# What goes wrong, in words
-
-
 def test_train_from_several_threads_is_train_once(panel, monkeypatch):
     slowly(monkeypatch)
 
@@ -379,16 +377,15 @@ def test_train_from_several_threads_is_train_once(panel, monkeypatch):
     monkeypatch.setattr(trainer, "Gate", gate)
     before = set(threading.enumerate())
     for _ in range(3):
-        presses = [threading.Thread(target=panel.train_button.click) for _ in range(4)]
-        for press in presses:
-            press.start()
-        for press in presses:
-            press.join(20)
+        at_once(*[panel.train_button.click] * 4)
         new = set(threading.enumerate()) - before
         # Others measure and save; one trains.
         assert sum(thread.name == "training" for thread in new) == 1
         panel.stop()
         panel.trainer.join(20)
+
+
+# What goes wrong, in words
 
 
 def says(panel, *words):
