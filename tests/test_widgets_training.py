@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -227,6 +228,40 @@ def test_paused_and_stopped_is_the_run_that_never_was(panel, tmp_path, monkeypat
     finish(other)
     assert other.trainer.phase == "finished"
     assert torch.equal(weights(other.model), never)
+
+
+def test_a_kernel_that_dies_loses_little(panel, tmp_path, monkeypatch):
+    panel.train()
+    finish(panel)
+    straight = weights(panel.model)
+    panel.trainer.path.unlink()
+
+    slowly(monkeypatch)
+    panel.trainer.saves = Pace(interval=0.1, share=1.0)
+    panel.train()
+    wait_for(panel.trainer.path.exists)
+    assert panel.trainer.phase == "training"
+    left = tmp_path / "left" / "model_final.pt"
+    left.parent.mkdir()
+    shutil.copy(panel.trainer.path, left)
+    panel.stop()
+    # What the file holds is the same run, a little earlier.
+    assert 0 < load_checkpoint(left).training.iteration < ITERATIONS
+    other = TrainingPanel(Trainer(left.parent))
+    other.text.options = panel.text.options
+    other.go_on()
+    finish(other)
+    assert torch.equal(weights(other.model), straight)
+
+
+def test_a_new_run_leaves_the_saved_one_for_a_while(panel, monkeypatch):
+    panel.train()
+    finish(panel)
+    kept = panel.trainer.path.read_bytes()
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 10)
+    assert panel.trainer.path.read_bytes() == kept
 
 
 def test_buttons_answer_within_half_a_second(panel, monkeypatch):

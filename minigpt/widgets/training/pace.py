@@ -102,6 +102,10 @@ class Pace:
     def due(self) -> bool:
         return time.perf_counter() >= self._next
 
+    def put_off(self) -> None:
+        """Let an interval pass before it is due."""
+        self._next = time.perf_counter() + self.interval
+
     @contextmanager
     def measured(self) -> Iterator[None]:
         """Measure the time that the block takes, and set the next one's time by it."""

@@ -18,7 +18,7 @@ from minigpt.widgets.training.sample import Newest, write_sample
 from minigpt.widgets.training.saving import explain, save
 from minigpt.widgets.training.timing import choose_threads, threads_restored
 
-# Of the training time: each sample and each redraw waits until it is no more than this.
+# Of the training time: samples, redraws and saving each wait until it is no more.
 SHARE = 0.01
 # At these shares of its time a new run is fitted to the time that is left.
 LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
@@ -50,6 +50,7 @@ class Trainer:
         self.seconds = 0.0
         self.redraws = Pace(0.3, SHARE)
         self.samples = Pace(4.0, SHARE)
+        self.saves = Pace(60.0, SHARE)
         self._budget = 0.0
         self._looks: tuple[float, ...] = ()
         self._gate, self._rest = Gate(), Gate()
@@ -185,6 +186,7 @@ class Trainer:
         if run.threads is not None:
             torch.set_num_threads(run.threads)
         self._enter("training")
+        self.saves.put_off()
         before = time.perf_counter()
         for _ in run.advance(self._gate):
             now = time.perf_counter()
@@ -210,6 +212,10 @@ class Trainer:
         if self.samples.due:
             with self.samples.measured():
                 self._publish()
+        if self.saves.due:
+            with self.saves.measured():
+                self._save()
+            self.saved = ""  # what is learned from now on is not
         if self.redraws.due:
             with self.redraws.measured():
                 self.show()
