@@ -142,6 +142,8 @@ WRONG = {
                 ): CLUES[letter]
                 for letter in RIGHT
             },
+            diagnoses(A=..., D="no positions"): CLUES["D"],
+            diagnoses(A=..., C=...): "patient A has no diagnosis yet; those given are",
             diagnoses(C="a cold"): "no diagnosis of the list",
             repr({"A": "no residual"}): "each once",
             "['no residual']": "a list, not a dict",

@@ -260,10 +260,11 @@ def museum(answer: Any) -> None:
     diagnoses = [name_of(exhibit) for exhibit in PATIENTS.values()]
     _check_words(given, diagnoses)
     for letter, exhibit in PATIENTS.items():
-        if given[letter] is ...:
-            raise Mistake(f"patient {letter} has no diagnosis yet")
-        if given[letter] != name_of(exhibit):
+        if given[letter] not in (..., name_of(exhibit)):
             raise Mistake(f"patient {letter} has something else: {CLUES[letter]}")
+    if missing := [letter for letter in PATIENTS if given[letter] is ...]:
+        right = "" if len(missing) == len(PATIENTS) else "; those given are right"
+        raise Mistake(f"patient {missing[0]} has no diagnosis yet{right}")
 
 
 def _check_words(given: Mapping[Any, Any], diagnoses: Sequence[str]) -> None:
