@@ -152,6 +152,14 @@ def test_explorer_says_in_words_what_it_cannot_read(explorer, text, said):
     assert not explorer.problem.value and "looks most at" in explorer.says
 
 
+def test_after_a_bad_sentence_any_line_can_be_chosen(explorer):
+    line = next(c for c in explorer.controls.values() if "line" in c.description)
+    explorer.set("or your own", "日")
+    assert line.value is None
+    line.value = LINES[0]
+    assert explorer.get("or your own") == LINES[0] and not explorer.problem.value
+
+
 def test_explorer_answers_within_150_milliseconds(explorer):
     explorer.set("or your own", "e" * BLOCK)
     times = []

@@ -19,7 +19,7 @@ from minigpt.decoding.support import obstacle
 from minigpt.inspection import capture_attention
 from minigpt.model import GPT
 from minigpt.sampling import next_token_logits, next_token_probabilities
-from minigpt.tokenizer import CharTokenizer
+from minigpt.tokenizer import BPETokenizer, CharTokenizer
 from minigpt.widgets.playing import Playground, SideBySide
 from minigpt.widgets.playing.desk import LARGEST_SEED, LONGEST_PROMPT, usual_prompt
 from minigpt.widgets.playing.stream import Stream
@@ -157,6 +157,30 @@ def test_a_broken_model_is_answered_in_words():
         broken.model.token_embedding.weight.fill_(float("nan"))
     play = Playground(broken)
     assert "broken" in play.problem.value
+
+
+def test_a_model_that_raises_is_answered_in_words():
+    def forgetful(q, k, v):
+        raise RuntimeError("the sizes do not fit\nat all")
+
+    broken = untrained(PROMPT)
+    for block in broken.model.blocks:
+        block.attention.attend = forgetful
+    play = Playground(broken)
+    assert "RuntimeError: the sizes do not fit<" in play.problem.value
+
+
+def test_a_character_of_several_tokens_is_shown_whole():
+    prompt = "ЛИСА 🦊 é"
+    tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
+    shape = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1)
+    play = Playground(Checkpoint(GPT(shape).eval(), tokenizer, None))
+    play.desk.prompt.value = prompt
+    assert prompt in text_of(play)
+    for place in range(1, 12):  # also where one of its bytes is framed
+        play.inspector.place.value = place
+        assert play.problem.value == ""
+        assert "\\x" in play.inspector.looks.value
 
 
 def test_what_the_model_writes_is_never_markup():
@@ -463,6 +487,36 @@ def test_each_text_is_written_by_the_newest_model(checkpoint):
     source.newest = checkpoint
     play.desk.button.click()
     assert play.writer.top_k.max == checkpoint.tokenizer.vocab_size
+
+
+def test_side_by_side_compares_texts_of_one_model(checkpoint):
+    source = Changing(checkpoint)
+    panel = SideBySide(source)
+    panel.desk.prompt.value = PROMPT
+    source.newest = untrained(PROMPT)
+    panel.writers[1].temperature.value = 1.1
+    for writer in panel.writers:
+        assert writer.request.model is source.newest.model
+        assert writer.ids == expected_of(panel, writer)
+
+
+def expected_of(panel, writer):
+    prompt, length = writer.request.prompt, writer.request.length
+    written = generate(writer.request.model, prompt, length, seed=0, **writer.settings)
+    return prompt + list(written)
+
+
+def test_what_was_set_last_is_written_whichever_thread_set_it(checkpoint):
+    play = Playground(checkpoint)
+    play.desk.length.value = 10
+    for number in range(20):
+
+        def change(n, number=number):
+            play.writer.temperature.value = 0.1 + 0.05 * ((7 * n + number) % 20)
+            play.writer.top_k.value = 1 + (5 * n + number) % 20
+
+        at_once(*(partial(change, n) for n in range(3)))
+        assert play.writer.ids == expected(play)
 
 
 def test_side_by_side_shares_all_but_the_settings(checkpoint):

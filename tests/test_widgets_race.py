@@ -200,6 +200,35 @@ def test_live_curve_passes_every_step_on_and_grows():
     assert ">validation " in live.value and live.value.count("<circle") == 3
 
 
+def test_live_curve_of_a_run_that_goes_on():
+    live = live_curve(KNOWN, RUN.max_iters)
+    list(live.watch(step for step in steps() if step.iteration > 20))
+    line = re.search(r'<polyline points="([\d.]+),', live.value)
+    whole = live_curve(KNOWN, RUN.max_iters)
+    list(whole.watch(steps()))
+    first = re.search(r'<polyline points="([\d.]+),', whole.value)
+    assert f"{RUN.max_iters} of {RUN.max_iters}" in live.value
+    assert line and first and float(line[1]) > float(first[1]) + 100
+
+
+def test_a_switch_that_this_model_has_not_is_told():
+    modern = replace(SHAPE, modern=True)
+    panel = widgets.race_panel(TEXT, TEXT, KNOWN, modern, RUN)
+    switch, buttons, view = panel.children
+    switch.value = "no positions"
+    buttons.children[0].click()
+    panel.race.thread.join(WAIT)
+    assert "no table of positions" in view.value
+
+
+def test_another_panel_ends_the_race_of_this_one():
+    first = Panel(LONG)
+    first.go.click()
+    first.wait_for(3)
+    Panel()
+    first.finish()
+
+
 def test_live_curve_draws_seldom(monkeypatch):
     monkeypatch.setattr(module, "REDRAW_SECONDS", 1e6)
     live, drawn = live_curve(KNOWN, RUN.max_iters), []

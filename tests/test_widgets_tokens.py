@@ -1,6 +1,7 @@
 """Drive the panels of lessons 00 and 01 over the extremes of their controls."""
 
 import copy
+import html
 import re
 import time
 
@@ -9,7 +10,10 @@ import torch
 
 from minigpt import widgets
 from minigpt.checkpoint import load_checkpoint
+from minigpt.config import GPTConfig
+from minigpt.decoding import generate
 from minigpt.files import DATA, SHIPPED_CHECKPOINT
+from minigpt.model import GPT
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
 TEXT = (DATA / "fables.txt").read_text(encoding="utf-8")[:60_000]
@@ -207,6 +211,25 @@ def test_only_the_last_press_is_seen(shipped):
     assert button.written().startswith("THE CRAB ")
     time.sleep(0.3)
     assert button.written().startswith("THE CRAB ")
+
+
+def test_button_shows_characters_of_several_tokens_whole():
+    tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
+    shape = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1)
+    seen = []
+    model = GPT(shape).eval()
+    panel = widgets.fable_button(model, tokenizer, length=40)
+    title, _, press, problem, view = panel.children
+    title.value = "Лиса 🦊"
+    view.observe(lambda change: seen.append(change["new"]), names="value")
+    press.click()
+    until = time.monotonic() + 20
+    while not (seen and "■" in seen[-1]) and time.monotonic() < until:
+        time.sleep(0.02)
+    ids = tokenizer.encode(title.value)
+    written = generate(model, ids, 40, temperature=0.8, seed=1)
+    text = html.escape(title.value + tokenizer.decode(written)).rstrip()
+    assert text in seen[-1] and problem.value == ""
 
 
 def test_a_broken_model_is_answered_in_words(shipped):

@@ -183,7 +183,7 @@ def test_a_plan_is_changed_where_the_machine_asks_for_it(panel, monkeypatch):
     monkeypatch.setattr(trainer, "LOOKS", (0.2, 0.5))
     panel.minutes.value = 0.1
     panel.minutes.min = 0.02
-    panel.minutes.value = 0.02
+    panel.minutes.value = 0.06
     began = time.perf_counter()
     panel.train()
     finish(panel)
@@ -392,6 +392,92 @@ def test_another_panel_ends_this_one(panel, tmp_path, monkeypatch):
     panel.go_on()
     finish(panel)
     assert panel.trainer.phase == "finished"
+
+
+def test_a_panel_made_again_goes_on_with_what_is_still_being_saved(panel, monkeypatch):
+    fast = saving.save_checkpoint
+
+    def slow(*args):
+        time.sleep(0.5)
+        fast(*args)
+
+    slowly(monkeypatch)
+    monkeypatch.setattr(saving, "save_checkpoint", slow)
+    panel.train()
+    at_iteration(panel, 10)
+    other = TrainingPanel(Trainer(panel.trainer.path.parent))
+    assert not other.pause_button.disabled and not panel.trainer.path.exists()
+    other.text.options = panel.text.options
+    other.pause_button.click()
+    finish(other)
+    assert other.problem.value == "" and other.trainer.phase == "finished"
+    assert other.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
+    assert load_checkpoint(other.trainer.path).training.iteration == ITERATIONS
+
+
+def test_two_panels_never_train_at_once(panel, tmp_path, monkeypatch):
+    under_way, most = [], []
+    fast = run.train
+
+    def counted(*args, **kwargs):
+        under_way.append(1)
+        try:
+            for step in fast(*args, **kwargs):
+                most.append(len(under_way))
+                time.sleep(0.005)
+                yield step
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(run, "train", counted)
+    panels = [panel] + [TrainingPanel(Trainer(tmp_path / str(i))) for i in range(3)]
+    for other in panels[1:]:
+        other.text.options = panel.text.options
+    for number, one in enumerate(panels * 2):
+        one.train()
+        wait_for(lambda number=number: len(most) > 10 * number)
+        wait_for(lambda one=one: one.trainer.phase == "training")
+    finish(one)
+    assert set(most) == {1}
+
+
+def test_a_new_run_is_not_said_to_be_saved(panel, monkeypatch):
+    def measure_end(self, gate):
+        time.sleep(0.2)  # whatever is asked meanwhile
+
+    slowly(monkeypatch)
+    monkeypatch.setattr(run.Run, "measure_end", measure_end)
+    panel.train()
+    at_iteration(panel, 5)
+    panel.stop()
+    wait_for(lambda: panel.trainer.phase == "stopped")
+    panel.train()
+    wait_for(lambda: panel.trainer.phase == "training")
+    at_iteration(panel, 5)
+    assert panel.trainer.saved == "" and "is saved" not in panel.status.value
+
+
+def test_a_pause_while_preparing_takes_nothing_from_the_minutes(panel, monkeypatch):
+    def choose_threads(model, dataset, config, gate):
+        panel.pause()
+        threading.Timer(1.0, panel.go_on).start()
+        gate.check()
+        return torch.get_num_threads()
+
+    monkeypatch.setattr(trainer, "choose_threads", choose_threads)
+    panel.minutes.value = 0.1
+    panel.train()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
+    assert 5.3 < panel.trainer._budget < 6
+
+
+def test_stop_is_not_undone_by_pause():
+    gate = Gate()
+    gate.stop()
+    gate.hold()
+    with pytest.raises(Stopped):
+        gate.check()
 
 
 def test_train_twice_is_train_once(panel, monkeypatch):

@@ -24,7 +24,13 @@ from minigpt.model import GPT
 from minigpt.plots.style import BLUE, VERMILLION
 from minigpt.tokenizer import Tokenizer
 from minigpt.widgets.base import connect, control, panel
-from minigpt.widgets.looking import INK, SHADE, attention_map_html, where_it_looks
+from minigpt.widgets.looking import (
+    INK,
+    SHADE,
+    attention_map_html,
+    token_labels,
+    where_it_looks,
+)
 
 LINES = (
     "While you watch your neighbour's tree, your own fruit falls.",
@@ -52,7 +58,7 @@ class _Explorer:
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
         # A cell may use the model at the same moment, in another thread.
-        self.model, self.tokenizer = twin(model), tokenizer
+        self.model, self.tokenizer = twin(model).eval(), tokenizer
         self._reading = threading.RLock()
         config = model.config
         self.line = control(Dropdown, "a line of a fable", options=LINES)
@@ -69,6 +75,8 @@ class _Explorer:
 
     def read(self, text: str) -> None:
         """Run the model on a new sentence and keep its maps."""
+        # Even if it cannot be read, no line is chosen now, so that any can be.
+        self.line.value = text if text in LINES else None
         if not text:
             raise ValueError("the sentence is empty: write at least one character")
         ids = self.tokenizer.encode(text)
@@ -82,9 +90,8 @@ class _Explorer:
         with torch.no_grad(), capture_attention(self.model) as maps:
             self.model(torch.tensor([ids], device=device))
         self.maps = [weights[0].cpu() for weights in maps]
-        self.tokens = [self.tokenizer.decode([i]) for i in ids]
+        self.tokens = token_labels(self.tokenizer, ids)
         self.shown = text
-        self.line.value = text if text in LINES else None
         self.position.max = len(ids) - 1
         self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 

@@ -1,6 +1,7 @@
 """What all panels share: their looks and their errors."""
 
 import html
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,17 +27,27 @@ def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -
 
     A ValueError is shown in words in `problem`; the view keeps its last good state.
     """
+    # A cell and a control may ask at the same moment, from threads of their own: what
+    # is shown last must be what was set last.
+    redrawing = threading.RLock()
 
     def on_change(_: Any = None) -> None:
-        try:
-            redraw()
-            problem.value = ""
-        except ValueError as error:
-            problem.value = message(str(error))
+        with redrawing:
+            try:
+                redraw()
+                problem.value = ""
+            except ValueError as error:
+                problem.value = message(str(error))
 
     for widget in controls:
         widget.observe(on_change, names="value")
     on_change()
+
+
+def in_words(error: Exception) -> str:
+    """Return one line for people: the first of a ValueError, else with its kind."""
+    line = (str(error).splitlines() or [""])[0]
+    return line if isinstance(error, ValueError) else f"{type(error).__name__}: {line}"
 
 
 def message(text: str) -> str:

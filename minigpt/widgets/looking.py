@@ -9,12 +9,24 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from minigpt.plots.style import BLUE, VERMILLION, show_whitespace
+from minigpt.tokenizer import Tokenizer
+from minigpt.tokenizer.streaming import UNREADABLE
 
 INK = "var(--jp-ui-font-color1, #202020)"
 PAPER = "var(--jp-layout-color0, #ffffff)"
 SHADE = "var(--jp-layout-color2, #e6e6e6)"
 HATCH = "var(--jp-border-color1, #bdbdbd)"
 MAP_PIXELS = 480
+
+
+def token_labels(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
+    """Return each token's text, or its bytes where it is a part of a character."""
+    names = tokenizer.tokens
+    texts = (tokenizer.decode([i]) for i in ids)
+    return [
+        names[i] if UNREADABLE in text else text
+        for i, text in zip(ids, texts, strict=True)
+    ]
 
 
 def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str:

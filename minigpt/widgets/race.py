@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from minigpt import museum
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.training import Step, train
-from minigpt.widgets.base import control, message, panel
+from minigpt.widgets.base import control, in_words, message, panel
 from minigpt.widgets.training.curve import Curve, curve_svg, smooth
 
 REDRAW_SECONDS = 0.3
+# That of the panel made last: the Stop of an older one may be out of sight.
+_last: weakref.ref["_Race"] | None = None
 
 
 class LiveCurve(HTML):
@@ -30,21 +33,25 @@ class LiveCurve(HTML):
         """Yield the steps of a run, drawing a few times a second on the way."""
         losses: list[float] = []
         val: list[tuple[int, float]] = []
-        drawn = 0.0
+        first, drawn = 1, 0.0
         try:
             for step in steps:
+                if not losses:
+                    first = step.iteration  # more than 1 if a run goes on
                 losses.append(step.loss)
                 if step.val_loss is not None:
                     val.append((step.iteration, step.val_loss))
                 if time.monotonic() - drawn > REDRAW_SECONDS:
-                    self._draw(losses, val)
+                    self._draw(losses, val, first)
                     drawn = time.monotonic()
                 yield step
         finally:  # also when the loop is left
-            self._draw(losses, val)
+            self._draw(losses, val, first)
 
-    def _draw(self, losses: list[float], val: list[tuple[int, float]]) -> None:
-        points = list(enumerate(smooth(losses, 0.8), start=1))
+    def _draw(
+        self, losses: list[float], val: list[tuple[int, float]], first: int
+    ) -> None:
+        points = list(enumerate(smooth(losses, 0.8), start=first))
         curve = Curve(points, val, self._max_iters, self._baselines)
         self.value = curve_svg(curve)
 
@@ -108,14 +115,16 @@ class _Race:
         config: TrainConfig,
         stopped: threading.Event,
     ) -> None:
-        exhibits = [
-            museum.make(kind, shape, config)
-            for kind in (museum.healthy, SWITCHES[switch])
-        ]
-        runs = [train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits]
         losses: tuple[list[float], list[float]] = ([], [])
         drawn = 0.0
         try:
+            exhibits = [
+                museum.make(kind, shape, config)
+                for kind in (museum.healthy, SWITCHES[switch])
+            ]
+            runs = [
+                train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits
+            ]
             for steps in zip(*runs, strict=True):
                 for step, seen in zip(steps, losses, strict=True):
                     seen.append(step.loss)
@@ -125,8 +134,8 @@ class _Race:
                 if stopped.is_set():
                     break
             self._draw(losses, switch, config)
-        except ValueError as error:
-            self.view.value += message(str(error))
+        except Exception as error:  # nobody hears of what is raised in a thread
+            self.view.value += message(in_words(error))
 
     def _draw(
         self, losses: tuple[list[float], list[float]], switch: str, config: TrainConfig
@@ -138,6 +147,15 @@ class _Race:
             healthy, other, config.max_iters, self.baselines, ("healthy", switch), False
         )
         self.view.value = curve_svg(curve)
+
+
+def _retire_others(race: _Race) -> None:
+    """End the race of the panel before this one."""
+    global _last
+    before = _last() if _last is not None else None
+    _last = weakref.ref(race)
+    if before is not None:
+        before.stopped.set()
 
 
 def _nothing(model: torch.nn.Module, ids: Tensor) -> None:
@@ -163,6 +181,7 @@ def race_panel(
     halt = Button(description="Stop", tooltip="stop both runs")
     view = HTML("<p>Choose a switch and press Train: two runs start side by side.</p>")
     race = _Race((train_ids, val_ids), baselines, view)
+    _retire_others(race)
     go.on_click(lambda _: race.start(switch.value, shape, config))
     halt.on_click(lambda _: race.stop())
     made = panel([switch, HBox([go, halt])], view)

@@ -8,6 +8,7 @@ import torch
 from ipywidgets import HTML, FloatSlider, IntSlider, Text, VBox
 from torch import Tensor
 
+from minigpt.inspection import twin
 from minigpt.model import GPT
 from minigpt.sampling import next_token_probabilities
 from minigpt.tokenizer import Tokenizer
@@ -83,8 +84,9 @@ class _Stored:
             raise ValueError(
                 f"the sentence has {len(ids)} tokens: {longest} fit in here"
             )
-        device = self.model.token_embedding.weight.device
-        logits = self.model(torch.tensor([ids], device=device))[0]
+        model = twin(self.model).eval()  # whatever others do with it meanwhile
+        device = model.token_embedding.weight.device
+        logits = model(torch.tensor([ids], device=device))[0]
         self.sentence, self.ids, self.logits = sentence, ids, logits.float().cpu()
 
 

@@ -10,8 +10,8 @@ from ipywidgets import HTML, Button, FloatSlider, Text, VBox
 
 from minigpt.decoding import generate
 from minigpt.model import GPT
-from minigpt.tokenizer import Tokenizer
-from minigpt.widgets.base import control, message, panel
+from minigpt.tokenizer import Tokenizer, stream_text
+from minigpt.widgets.base import control, in_words, message, panel
 
 END_OF_FABLE = "\n\n\n"
 SECONDS_BETWEEN_VIEWS = 0.05
@@ -37,11 +37,11 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
         return number == presses
 
     def work(start: str, new_ids: Iterator[int], number: int) -> None:
-        pieces = (tokenizer.decode([i]) for i in new_ids)
+        pieces = stream_text(tokenizer, new_ids)
         try:
             _write(start, pieces, lambda text: show(text, number))
-        except ValueError as error:
-            problem.value = message(str(error))
+        except Exception as error:  # a model may have parts that a learner wrote
+            problem.value = message(in_words(error))
 
     def on_press(_: Any = None) -> None:
         nonlocal presses

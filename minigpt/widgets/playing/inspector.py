@@ -17,7 +17,7 @@ from minigpt.sampling import (
     most_probable,
     next_token_probabilities,
 )
-from minigpt.widgets.looking import where_it_looks
+from minigpt.widgets.looking import token_labels, where_it_looks
 from minigpt.widgets.playing.desk import Request, setting
 from minigpt.widgets.playing.writer import Writer
 from minigpt.widgets.sampling import bars_html
@@ -142,7 +142,7 @@ class Inspector:
                 self.seen = Seen(request, context, old.logits, old.attention)
             return
         if self._twin is None or self._twin[0] is not model:
-            self._twin = model, twin(model)
+            self._twin = model, twin(model).eval()
         own = self._twin[1]
         device = next(own.parameters()).device
         with capture_attention(own) as maps:
@@ -181,9 +181,8 @@ class Inspector:
         layer = seen.attention[min(self.layer.value, len(seen.attention) - 1)]
         head = self.head.value
         weights = layer.mean(dim=0) if head < 0 else layer[min(head, len(layer) - 1)]
-        tokens = [
-            show_whitespace(seen.request.tokenizer.decode([i])) for i in seen.context
-        ]
+        labels = token_labels(seen.request.tokenizer, seen.context)
+        tokens = [show_whitespace(label) for label in labels]
         return _titled(
             "Where it looked", where_it_looks(weights, tokens, len(tokens) - 1)
         )

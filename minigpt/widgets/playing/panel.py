@@ -1,5 +1,6 @@
 """Put a desk, writers and an inspector together into the two panels of the lesson."""
 
+import threading
 from collections.abc import Sequence
 
 from ipywidgets import HTML, HBox, Layout, VBox, Widget
@@ -73,12 +74,18 @@ class SideBySide(VBox):
 
 def _connect(desk: Desk, writers: Sequence[Writer], problem: HTML) -> None:
     """Let every control begin the texts that it has a say in, and begin all now."""
+    # A cell and a control may ask at the same moment, from threads of their own: what
+    # was set last is what is to be written.
+    restarting = threading.RLock()
     adapting = False
 
     def restart(chosen: Sequence[Writer]) -> None:
+        with restarting:
+            if not adapting:
+                begin(chosen)
+
+    def begin(chosen: Sequence[Writer]) -> None:
         nonlocal adapting
-        if adapting:
-            return
         try:
             request = desk.request()
             adapting = True
@@ -86,9 +93,12 @@ def _connect(desk: Desk, writers: Sequence[Writer], problem: HTML) -> None:
                 writer.adapt(request.tokenizer.vocab_size)
             adapting = False
             problem.value = ""
+            # Texts of two models would be compared under the name of one.
+            if any(w.request and w.request.model is not request.model for w in writers):
+                chosen = writers
             for writer in chosen:
                 writer.write(request)
-        except ValueError as error:
+        except Exception as error:
             writers[0].fail(error)
         finally:
             adapting = False

@@ -20,7 +20,7 @@ class Stream:
     Without a loop the whole text is written at once.
     """
 
-    def __init__(self, fail: Callable[[ValueError], None]) -> None:
+    def __init__(self, fail: Callable[[Exception], None]) -> None:
         self.fail = fail
         self.turn = 0
         self._lock = threading.RLock()
@@ -71,7 +71,7 @@ class Stream:
                     yield
                     began = time.perf_counter()
             self._show(turn, show, written, True)
-        except ValueError as error:
+        except Exception as error:  # a model may have parts that a learner wrote
             if turn == self.turn:
                 self.fail(error)
 

@@ -9,7 +9,9 @@ from ipywidgets import HTML, Box, Checkbox, FloatSlider, IntSlider, Layout
 
 from minigpt.decoding import generate
 from minigpt.plots.style import VERMILLION, show_whitespace
-from minigpt.widgets.base import message
+from minigpt.tokenizer import Tokenizer
+from minigpt.widgets.base import in_words, message
+from minigpt.widgets.looking import token_labels
 from minigpt.widgets.playing.desk import Request, setting
 from minigpt.widgets.playing.stream import Stream
 
@@ -95,29 +97,33 @@ class Writer:
     def draw(self) -> None:
         """Show the text as it is now."""
         if self.request is not None:
-            tokens = [self.request.tokenizer.decode([i]) for i in self.ids]
-            given = len(self.request.prompt)
-            self.view.value = text_html(tokens, given, self.place, self.stream.turn)
+            tokenizer, given = self.request.tokenizer, len(self.request.prompt)
+            self.view.value = text_html(
+                tokenizer, self.ids, given, self.place, self.stream.turn
+            )
 
-    def fail(self, error: ValueError) -> None:
+    def fail(self, error: Exception) -> None:
         """Say in words why there is no text; the last one stays."""
-        self.problem.value = message(str(error))
+        self.problem.value = message(in_words(error))
 
 
-def text_html(tokens: Sequence[str], given: int, place: int | None, turn: int) -> str:
+def text_html(
+    tokenizer: Tokenizer, ids: Sequence[int], given: int, place: int | None, turn: int
+) -> str:
     """Return a text as HTML: the given tokens bold, the one at `place` framed.
 
     `turn` counts the texts, so that one can be told from the next.
     """
-    ends = {0, given, len(tokens)} | ({place, place + 1} if place else set())
-    cuts = sorted(end for end in ends if end <= len(tokens))
+    ends = {0, given, len(ids)} | ({place, place + 1} if place else set())
+    cuts = sorted(end for end in ends if end <= len(ids))
     parts = []
     for start, end in pairwise(cuts):
-        text = "".join(tokens[start:end])
+        text = tokenizer.decode(ids[start:end])
         style = "font-weight: 700; " if start < given else ""
         if start == place:
             style += f"outline: 2px solid {VERMILLION}; border-radius: 1px; "
-            text = show_whitespace(text) + ("\n" if text.endswith("\n") else "")
+            (label,) = token_labels(tokenizer, ids[start:end])
+            text = show_whitespace(label) + ("\n" if text.endswith("\n") else "")
         parts.append(f'<span style="{style}">{html.escape(text)}</span>')
     return (
         f'<div class="minigpt-text" data-turn="{turn}" style="white-space: pre-wrap; '

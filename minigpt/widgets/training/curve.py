@@ -182,7 +182,8 @@ def _spread(labels: list[_Label]) -> list[_Label]:
 
 
 def _picture(parts: list[str], curve: Curve) -> str:
-    told = f"Loss curve, {len(curve.train)} of {curve.max_iters} iterations"
+    done = curve.train[-1][0] if curve.train else 0
+    told = f"Loss curve, {done} of {curve.max_iters} iterations"
     return (
         f'<svg role="img" aria-label="{told}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'style="width: 100%; max-width: {WIDTH}px; height: auto; display: block" '

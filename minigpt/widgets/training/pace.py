@@ -24,11 +24,15 @@ class Gate:
     def __init__(self) -> None:
         self._open = threading.Event()
         self._stop = threading.Event()
+        self._asking = threading.Lock()
+        self._waited = 0.0
         self._open.set()
 
     def hold(self) -> None:
-        """Ask the thread to wait at its next look at the gate."""
-        self._open.clear()
+        """Ask the thread to wait at its next look at the gate, unless it has to end."""
+        with self._asking:
+            if not self.stopped:
+                self._open.clear()
 
     def go_on(self) -> None:
         """Let a waiting thread go on."""
@@ -36,8 +40,9 @@ class Gate:
 
     def stop(self) -> None:
         """Ask the thread to end, also if it waits."""
-        self._stop.set()
-        self._open.set()
+        with self._asking:
+            self._stop.set()
+            self._open.set()
 
     @property
     def stopped(self) -> bool:
@@ -50,7 +55,13 @@ class Gate:
 
     def wait(self) -> None:
         """Return as soon as the thread may go on or has to stop."""
+        began = time.perf_counter()
         self._open.wait()
+        self._waited += time.perf_counter() - began
+
+    def clock(self) -> float:
+        """Return the time in seconds, from any start; it stands still while waiting."""
+        return time.perf_counter() - self._waited
 
     def check(self) -> None:
         """Wait while on hold; raise Stopped if the thread has to stop."""

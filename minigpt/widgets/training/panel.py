@@ -72,7 +72,9 @@ class TrainingPanel(VBox):
         self.train_button.on_click(lambda _: self.train())
         self.pause_button.on_click(lambda _: self._pause_or_go_on())
         self.stop_button.on_click(lambda _: self.stop())
-        _retire(self)
+        before = _retire_others(self)
+        # What that one has learned is saved any moment.
+        self._comes = before is not None and before.busy and before.run is not None
         self.show()
 
     def _arranged(self) -> list[Widget]:
@@ -159,11 +161,13 @@ class TrainingPanel(VBox):
 
     def train(self) -> None:
         """Begin a new model with the settings chosen; returns at once."""
-        self.trainer.train(self.choice, _retire(self))
+        _retire_others(self)
+        self.trainer.train(self.choice)
 
     def go_on(self) -> None:
         """End a pause, or train on with what was stopped, finished or saved."""
-        self.trainer.go_on(self.choice, _retire(self))
+        _retire_others(self)
+        self.trainer.go_on(self.choice)
 
     def pause(self) -> None:
         """Hold on; the model so far is saved."""
@@ -212,7 +216,7 @@ class TrainingPanel(VBox):
     def _show_buttons(self) -> None:
         trainer = self.trainer
         working, holding = trainer.working, trainer.asked == "Pausing"
-        can_go_on = trainer.run is not None or trainer.path.exists()
+        can_go_on = self._comes or trainer.run is not None or trainer.path.exists()
         self.train_button.disabled = working
         self.pause_button.description = "Pause" if working and not holding else "Go on"
         self.pause_button.disabled = not (working or can_go_on)
@@ -226,14 +230,15 @@ def _button(label: str, tooltip: str, style: str = "") -> Button:
     return Button(description=label, tooltip=tooltip, button_style=style)
 
 
-def _retire(panel: TrainingPanel) -> Trainer | None:
+def _retire_others(panel: TrainingPanel) -> Trainer | None:
     """Make this the only panel that trains; return the trainer that has to end."""
     global _last
     before = _last() if _last is not None else None
     _last = weakref.ref(panel)
     if before is None or before is panel:
         return None
-    before.stop()
+    before.trainer.retire()
+    before.show()
     return before.trainer
 
 

@@ -197,10 +197,10 @@ def plan(
         ValueError: the text is too short.
         Stopped: the gate asks for it.
     """
-    began = time.perf_counter()
+    began = gate.clock()
     per_iteration = time_iteration(model, dataset, config, gate)
     per_evaluation = time_evaluation(model, dataset)
-    left = seconds - (time.perf_counter() - began)
+    left = seconds - (gate.clock() - began)
     fitted = fit(config, 0, left, per_iteration, per_evaluation)
     warmup_iters = min(config.warmup_iters, fitted.max_iters // 10)
     return replace(fitted, warmup_iters=warmup_iters)

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from minigpt.data import find_source, make_dataset, read_text
 from minigpt.files import CHECKPOINTS
 from minigpt.training import TrainingDiverged
 from minigpt.widgets.training.choices import Choice
-from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
+from minigpt.widgets.training.pace import PATIENCE, Gate, Pace, Stopped, patiently
 from minigpt.widgets.training.run import Run, begin, plan, take_up
 from minigpt.widgets.training.sample import Newest, write_sample
 from minigpt.widgets.training.saving import explain, save
@@ -23,6 +24,8 @@ SHARE = 0.01
 # At these shares of its time a new run is fitted to the time that is left.
 LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 WORKING = ("preparing", "training", "paused")
+# Held by the thread that trains: whichever panel it belongs to, there is one at a time.
+_training = threading.Lock()
 
 
 class Trainer:
@@ -88,19 +91,16 @@ class Trainer:
         evaluations = -(-iterations // run.config.eval_interval)
         return iterations * per_iteration + evaluations * run.evaluation_seconds
 
-    def train(self, choice: Choice, other: "Trainer | None" = None) -> None:
-        """Begin a new run; nothing happens while one is under way.
+    def train(self, choice: Choice) -> None:
+        """Begin a new run; nothing happens while one is under way."""
+        self._begin(lambda: self._new_run(choice))
 
-        `other` is a trainer whose thread is to end first.
-        """
-        self._begin(lambda: self._new_run(choice), other)
-
-    def go_on(self, choice: Choice, other: "Trainer | None" = None) -> None:
+    def go_on(self, choice: Choice) -> None:
         """End the pause, or take up the run that was stopped, finished or saved."""
         if self.working:
             self._gate.go_on()
         else:
-            self._begin(lambda: self._old_run(choice), other)
+            self._begin(lambda: self._old_run(choice))
 
     def pause(self) -> None:
         """Hold on after this iteration."""
@@ -110,6 +110,11 @@ class Trainer:
         """End after this iteration, and save what was learned."""
         self._gate.stop()
 
+    def retire(self) -> None:
+        """End and save as soon as possible: another trainer waits."""
+        self.stop()
+        self._rest.stop()
+
     def join(self, timeout: float | None = None) -> None:
         """Wait for the thread to end."""
         if self._thread is not None:
@@ -117,29 +122,35 @@ class Trainer:
 
     # All below runs in the thread.
 
-    def _begin(self, prepare: Callable[[], Run], other: "Trainer | None") -> None:
-        def work() -> None:
-            if before is not None:
-                before.join()  # it may still be saving
-            if other is not None:
-                other.join()
-            self._guard(prepare)
-
+    def _begin(self, prepare: Callable[[], Run]) -> None:
         # A cell and a button may ask at the same moment, from threads of their own.
         with self._beginning:
             if self.working:
                 return
             self._rest.stop()
-            self._gate, self._rest, before = Gate(), Gate(), self._thread
+            self._gate, self._rest = Gate(), Gate()
             self.problem = self.saved = ""
             self._enter("preparing")
-            self._thread = threading.Thread(target=work, name="training", daemon=True)
+            self._thread = threading.Thread(
+                target=self._guard, args=(prepare,), name="training", daemon=True
+            )
             self._thread.start()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until the thread before has ended and saved; keep others waiting."""
+        while not _training.acquire(timeout=PATIENCE):
+            self._gate.check()
+        try:
+            self.problem = self.saved = ""  # it may have said something at its end
+            yield
+        finally:
+            _training.release()
 
     def _guard(self, prepare: Callable[[], Run]) -> None:
         """Prepare a run and train; whatever goes wrong ends as words."""
         try:
-            with threads_restored():
+            with self._alone(), threads_restored():
                 self._learn(prepare())
         except Stopped:
             self._enter("stopped" if self.run else "ready")
@@ -154,14 +165,14 @@ class Trainer:
         self.show()
 
     def _new_run(self, choice: Choice) -> Run:
-        began = time.perf_counter()
+        began = self._gate.clock()
         content = self._read(choice.text)
         run = begin(choice, make_dataset(content), content)
         self.run, self.sample, self.seconds = None, "", 0.0
         run.threads = choose_threads(run.model, run.dataset, run.config, self._gate)
-        seconds = 60 * choice.minutes - (time.perf_counter() - began)
+        seconds = 60 * choice.minutes - (self._gate.clock() - began)
         run.config = plan(run.model, run.dataset, run.config, seconds, self._gate)
-        self._budget = 60 * choice.minutes - (time.perf_counter() - began)
+        self._budget = 60 * choice.minutes - (self._gate.clock() - began)
         self._looks = LOOKS
         return run
 
