@@ -1,7 +1,31 @@
 """Describe a model and a training run in small, checked, frozen dataclasses."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
+
+MAX_BLOCK_SIZE = 65_536
+LARGEST = 2**63 - 1  # that fits into a tensor
+
+# A bool is an int to Python, and a slip here.
+KINDS: dict[Any, tuple[Any, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    bool: (bool, "True or False"),
+    str: (str, "a text"),
+}
+
+
+def _check_types(config: Any) -> None:
+    for field in fields(config):
+        value: Any = getattr(config, field.name)
+        kind, words = KINDS[field.type]
+        odd = isinstance(value, bool) and kind is not bool
+        if odd or not isinstance(value, kind):
+            raise ValueError(f"{field.name} must be {words}, not {value!r}")
+        if kind is Integral and not -LARGEST <= value <= LARGEST:
+            raise ValueError(f"{field.name} must be below 2^63, not {value}")
 
 
 def _check_positive(config: object, *names: str) -> None:
@@ -39,7 +63,8 @@ class GPTConfig:
             ReLU in place of GPT-2's learned positions, LayerNorm and GELU.
 
     Raises:
-        ValueError: a size is not positive, or n_embd is not a multiple of n_head.
+        ValueError: a value is of another type or out of its range, or n_embd is not a
+            multiple of n_head.
     """
 
     vocab_size: int = 65
@@ -51,7 +76,12 @@ class GPTConfig:
     modern: bool = False
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _check_positive(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+        if self.block_size > MAX_BLOCK_SIZE:
+            raise ValueError(
+                f"block_size must be at most {MAX_BLOCK_SIZE:,}, not {self.block_size}"
+            )
         _check_fraction(self, "dropout")
         if self.n_embd % self.n_head:
             raise ValueError(
@@ -97,7 +127,7 @@ class TrainConfig:
         compile: whether to compile the model first (CUDA; slow to start).
 
     Raises:
-        ValueError: a value is out of its range.
+        ValueError: a value is of another type or out of its range.
     """
 
     batch_size: int = 32
@@ -120,6 +150,7 @@ class TrainConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _check_positive(self, "batch_size", "max_iters", "learning_rate")
         _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
         _check_fraction(self, "beta1", "beta2")

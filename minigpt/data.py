@@ -2,8 +2,10 @@
 
 import hashlib
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,7 +76,7 @@ def fetch_shakespeare(cache: Path | None = None) -> Path:
     try:
         with urllib.request.urlopen(SHAKESPEARE_URL, timeout=20) as response:
             content = response.read()
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise ValueError(
             f"Tiny Shakespeare could not be downloaded ({error}): save "
             f"{SHAKESPEARE_URL} on a machine with a network, then run "
@@ -103,7 +105,9 @@ def find_source(name: str | None = None, data_dir: Path = DATA) -> Path:
         return own if own.exists() else BUILT_IN["fables"]
     if name == "shakespeare":
         return fetch_shakespeare()
-    return BUILT_IN.get(name) or Path(name).expanduser()
+    with suppress(RuntimeError):  # there is no such user
+        return BUILT_IN.get(name) or Path(name).expanduser()
+    return Path(name)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """Know where the course's files live, and write files whole or not at all."""
 
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from errno import EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +36,8 @@ def write_together(writes: Mapping[Path, Write]) -> None:
     """Fill several files that belong together: all of them, or none.
 
     The bytes go to temporary files beside them, are flushed to the disk, and only
-    when all are there do they take their names.
+    when all are there do they take their names. That takes a moment, in which Ctrl-C
+    has to wait, and only a kill leaves some of them.
 
     Raises:
         OSError: in one line, as by `write_whole`.
@@ -42,14 +46,33 @@ def write_together(writes: Mapping[Path, Write]) -> None:
     try:
         for path, write in writes.items():
             with _explained(path):
+                if path.is_dir():
+                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
                 temporary[path] = _make_temporary(path)
                 _fill(temporary[path], write)
-        for path in writes:
-            with _explained(path):
-                os.replace(temporary[path], path)
+        with _undisturbed():
+            for path in writes:
+                with _explained(path):
+                    os.replace(temporary[path], path)
     finally:
         for leftover in temporary.values():
             leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait until the block has ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other thread hears of it
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def check_writable(folder: Path) -> None:

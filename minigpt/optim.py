@@ -118,7 +118,7 @@ class Optimizer:
         """
         try:
             self._remember(state)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError) as error:
             raise ValueError("the state is not one of these optimizers") from error
 
     def _remember(self, state: dict) -> None:
@@ -139,14 +139,26 @@ def _check_memory(optimizer: torch.optim.Optimizer, state: dict) -> None:
     params = list(chain.from_iterable(g["params"] for g in optimizer.param_groups))
     if not state:
         return  # of an optimizer that has not made a step
-    names = state[0].keys()
+    muon = isinstance(optimizer, Muon)
+    names = {"momentum"} if muon else {"step", "exp_avg", "exp_avg_sq"}
     for i, p in enumerate(params):
         memory = state[i]
-        tensors = all(isinstance(m, Tensor) for m in memory.values())
-        if memory.keys() != names or not tensors:
-            raise ValueError("it does not remember the same of all parameters")
-        if any(m.ndim and m.shape != p.shape for m in memory.values()):
+        if memory.keys() != names or not all(map(_is_plain, memory.values())):
+            raise ValueError("it does not remember what it should of all parameters")
+        shapes = {name: () if name == "step" else p.shape for name in names}
+        if any(m.shape != shapes[name] for name, m in memory.items()):
             raise ValueError("what it remembers has not the shape of its parameters")
+
+
+def _is_plain(memory: object) -> bool:
+    """Whether it is a tensor that a fused kernel can work on without looking."""
+    return (
+        isinstance(memory, Tensor)
+        and memory.layout is torch.strided
+        and not memory.is_meta
+        and memory.is_floating_point()
+        and memory.is_contiguous()
+    )
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:

@@ -14,6 +14,7 @@ from torch import Tensor
 from minigpt.config import GPTConfig
 
 MAX_NEW_TOKENS = 1_000_000
+UNUSABLE = "the logits hold no usable number: the model is broken"
 
 
 class LanguageModel(Protocol):
@@ -69,7 +70,7 @@ def next_token_probabilities(
     # Subtracting the maximum first keeps extreme logits and temperatures finite.
     scaled = (logits.double() - logits.max()) / temperature
     if torch.isnan(scaled).any():
-        raise ValueError("the logits hold no usable number: the model is broken")
+        raise ValueError(UNUSABLE)
     # By the logits themselves: scaled, two of them can become equal.
     order = torch.argsort(logits, descending=True, stable=True)[:top_k]
     probabilities = scaled[order].softmax(dim=0)
@@ -101,7 +102,13 @@ def pick(probabilities: Tensor, u: float) -> int:
 
 
 def most_probable(logits: Tensor) -> int:
-    """Return the id of the highest of the logits (V,), the lowest id of equals."""
+    """Return the id of the highest of the logits (V,), the lowest id of equals.
+
+    Raises:
+        ValueError: one of them is NaN.
+    """
+    if torch.isnan(logits).any():
+        raise ValueError(UNUSABLE)
     return int(torch.nonzero(logits == logits.max())[0])
 
 

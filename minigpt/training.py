@@ -185,6 +185,7 @@ def train(
     compiled = cast(nn.Module, torch.compile(model)) if config.compile else model
     forward = world.wrap(compiled)
     generator = torch.Generator()
+    model.zero_grad()  # a run that broke off may have left some
     model.train()
     for iteration in range(start, config.max_iters):
         began = time.perf_counter()

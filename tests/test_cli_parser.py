@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minigpt.cli.parser import CommandLineError, parse
+from minigpt.cli.parser import CommandLineError, _underscored, parse
 from minigpt.files import CHECKPOINTS, DATA
 
 COMMANDS = "prepare", "train", "generate", "doctor"
@@ -49,6 +49,13 @@ def test_hyphens_in_values_stay(tmp_path):
     options = parse(words)[1]
     assert options["prompt"] == "--top-k x-y"
     assert options["checkpoint"] == Path("my-model.pt")
+
+
+@pytest.mark.parametrize("prompt", ["--a-b c", "--- fox"])
+def test_a_prompt_may_begin_with_hyphens(prompt):
+    words = ["generate", f"--prompt={prompt}", "--top-k", "3"]
+    assert parse(words)[1]["prompt"] == prompt
+    assert _underscored(prompt) == prompt
 
 
 @pytest.mark.parametrize(

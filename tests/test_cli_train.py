@@ -229,6 +229,33 @@ def test_a_model_to_be_shipped(train, minigpt, monkeypatch, tmp_path):
     assert all(torch.allclose(exact[n], rounded[n], atol=1e-3) for n in exact)
 
 
+def test_a_block_of_one_is_trained_and_saved(train, tmp_path):
+    assert train("--block-size", 1, "--max-iters", 4).status == 0
+    assert load_checkpoint(tmp_path / "model_final.pt").model.config.block_size == 1
+
+
+def test_a_folder_to_ship_to_is_refused_before_training(train, tmp_path):
+    folder = tmp_path / "ships"
+    folder.mkdir()
+    assert "is a folder: give --export a file" in train("--export", folder).complaint
+    assert not (tmp_path / "model_final.pt").exists()
+
+
+def test_what_was_shipped_beside_a_run_is_not_taken_for_it(train, tmp_path):
+    assert train("--export", tmp_path / "model_small.pt").status == 0
+    assert train("--resume", "--max-iters", 62).status == 0
+
+
+def test_a_reader_that_leaves_does_not_end_the_training(prepared, tmp_path):
+    words = ["train", *map(str, QUICK), "--data-dir", prepared, "--out-dir", tmp_path]
+    command = [sys.executable, "-m", "minigpt", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 0
+    assert (tmp_path / "model_final.pt").exists()
+
+
 def test_a_polite_kill_saves_too(train, monkeypatch, tmp_path):
     stop_at(7, monkeypatch, signal.SIGTERM)
     assert train().status == 143

@@ -122,7 +122,15 @@ def optimizer_states(state):
     yield {"parts": [part | {"state": {0: {"exp_avg": 5}}}]}
     yield {"parts": [part | {"state": "none"}]}
     yield {"parts": [part | {"state": slots | {0: dict.fromkeys(first, "x")}}]}
+    yield {"parts": [part | {"state": [first]}]}
+    yield {"parts": [part | {"state": slots | {0: first | {"more": torch.zeros(1)}}}]}
     for name, value in first.items():
+        # A fused kernel would read what is not there.
+        odd = [value.to_sparse(), value.to("meta"), value.long()]
+        odd += [torch.tensor(0.0), value[:1].expand_as(value)] if value.ndim else []
+        odd += [] if value.ndim else [torch.zeros(3)]
+        for instead in odd:
+            yield {"parts": [part | {"state": slots | {0: first | {name: instead}}}]}
         if isinstance(value, torch.Tensor) and value.ndim:
             yield {"parts": [part | {"state": slots | {0: first | {name: value[1:]}}}]}
             lost = {k: v for k, v in first.items() if k != name}

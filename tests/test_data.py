@@ -3,9 +3,12 @@
 import hashlib
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import urllib.error
+from http.client import BadStatusLine, IncompleteRead
 
 import numpy as np
 import pytest
@@ -22,7 +25,7 @@ from minigpt.data import (
     read_text,
     save_dataset,
 )
-from minigpt.files import DATA, ROOT
+from minigpt.files import DATA, ROOT, write_together
 
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
 FILES = "train.bin", "val.bin", "vocab.json"
@@ -126,6 +129,43 @@ def test_what_is_not_shakespeare_is_refused(monkeypatch, minigpt, tmp_path):
     assert "not Tiny Shakespeare" in result.complaint
     assert "try again" in result.complaint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [IncompleteRead(b"First"), BadStatusLine("garbage")])
+def test_a_download_that_breaks_off_is_one_line(monkeypatch, tmp_path, error):
+    def broken(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("urllib.request.urlopen", broken)
+    with pytest.raises(ValueError, match="could not be downloaded"):
+        fetch_shakespeare(tmp_path / "cache")
+
+
+def test_a_user_that_is_not_there_is_no_file(minigpt, tmp_path):
+    result = minigpt("prepare", "~nosuchuser/x.txt", "--data-dir", tmp_path)
+    assert "~nosuchuser/x.txt" in result.complaint
+
+
+def test_files_that_belong_together_are_not_torn_apart(tmp_path, monkeypatch):
+    def replace(source, target):
+        signal.raise_signal(signal.SIGINT)  # at the worst moment
+        original(source, target)
+
+    original = os.replace
+    names = [tmp_path / name for name in "abc"]
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write_together({name: lambda file: file.write(b"new") for name in names})
+    assert [name.read_bytes() for name in names] == [b"new"] * 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_where_one_file_cannot_be_written_none_is(tmp_path):
+    names = [tmp_path / name for name in "abc"]
+    names[1].mkdir()
+    with pytest.raises(OSError, match="could not write"):
+        write_together({name: lambda file: file.write(b"new") for name in names})
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
 def test_a_spoiled_cache_is_not_trusted(monkeypatch, tmp_path):

@@ -411,6 +411,15 @@ def swap_forward(model):
     model.blocks[0].forward = lambda x: 0.9 * forward(x)
 
 
+def swap_unembed(model):
+    unembed = model.unembed
+    model.unembed = lambda x: -unembed(x)
+
+
+def regroup_heads(model):
+    model.blocks[1].attention.n_head = 1
+
+
 def drop_positions(model):
     model.position_embedding = None
 
@@ -431,6 +440,8 @@ TAMPERED = [
     swap_gelu,
     swap_norm,
     swap_forward,
+    swap_unembed,
+    regroup_heads,
     drop_positions,
     double,
 ]

@@ -1,6 +1,9 @@
 """Give the exercises of lesson 00 the answers that learners give."""
 
 import itertools
+import signal
+import threading
+import time
 
 import pytest
 
@@ -28,6 +31,12 @@ WRONG = {
         ),
         "not a circle": lambda text, letter: [
             text[(i + 1) % len(text)] for i in range(len(text)) if text[i] == letter
+        ],
+        "the order of the alphabet": lambda text, letter: sorted(
+            b for a, b in itertools.pairwise(text) if a == letter
+        ),
+        "an empty one, which has no first": lambda text, letter: [
+            b for a, b in itertools.pairwise(text[0] + text[1:]) if a == letter
         ],
         "only the first place": lambda text, letter: list(
             text[text.find(letter) + 1 : text.find(letter) + 2]
@@ -63,6 +72,9 @@ WRONG = {
         "nothing was added": lambda start, length, f: start,
         "only one letter was added": lambda start, length, f: start + f(start[-1]),
         "a list, not a str": lambda start, length, f: list(grow(start, length, f)),
+        "for ('a', 5, _next_letter) it gave 'abcdef'": lambda start, length, f: grow(
+            start, length + 1, f
+        ),
     },
 }
 
@@ -118,3 +130,18 @@ def test_a_loop_that_never_ends_is_stopped(monkeypatch):
             pass
 
     assert "never ends" in check("00.write", write).text
+
+
+def test_a_learner_who_interrupts_a_check_ends_the_loop_too():
+    turns = [0]
+
+    def write(start, length, next_letter):
+        while True:
+            turns[0] += 1
+
+    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        check("00.write", write)
+    before = turns[0]
+    time.sleep(0.2)
+    assert turns[0] == before > 0

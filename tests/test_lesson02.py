@@ -113,6 +113,14 @@ WRONG = {
     "02.scores": (
         SCORES,
         {
+            "B, T, D = q.shape; return q @ k.transpose(-2, -1) / math.sqrt(D)": (
+                "not for (B, H, T, D) (ValueError: too many values"
+            ),
+            "return torch.stack([a @ b.mT / D**0.5 for a, b in zip(q, k)])": (
+                "right for (B, T, D), but not for (T, D)"
+            ),
+            "raise NotImplementedError": "it raised NotImplementedError",
+            "return q @ k.transpose(-2, -1) / torch.sqrt(q)": "it raised RuntimeError",
             "return q @ k.transpose(-2, -1)": "not divided by the square root of D",
             "return q @ k.transpose(-2, -1) / D": "divided by D, not by its",
             "return q @ k.transpose(-2, -1) * D**0.5": "multiplied",
@@ -139,6 +147,7 @@ WRONG = {
     "02.attention": (
         ATTENTION,
         {
+            "return hide(scores, allowed[None]).softmax(-1) @ v": "has shape (1, 4, 3)",
             "return (scores + allowed.float()).softmax(-1) @ v": "mask was added",
             "return scores.softmax(-1) @ v": "there is no mask",
             "return hide(scores, allowed.tril(-1)).softmax(-1) @ v": "diagonal is",

@@ -175,6 +175,12 @@ def test_every_mistake_has_its_own_verdict(name):
     assert len(set(texts)) == len(texts) >= 6
 
 
+def test_a_loss_of_zero_is_not_laid_on_the_softmax():
+    template, _ = WRONG["04.cross_entropy"]
+    text = verdict_on_answer("04", "04.cross_entropy", template.format("return 0.0"))
+    assert "not the mean of -ln p(target)" in text
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_solution_of_the_notebook_passes(name):
     assert run_solution("04", name).passed

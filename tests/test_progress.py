@@ -76,6 +76,16 @@ def test_what_is_no_notebook_is_said_and_the_others_count(handed_in, capsys):
         assert f"{name}: this is no notebook" in err
 
 
+def test_what_jupyter_leaves_beside_is_no_learner(tmp_path, capsys):
+    hand_in(tmp_path / "02_attention.ipynb", "02", "✓✗○○○○")
+    hand_in(tmp_path / "02_attention-Copy1.ipynb", "02", "○✓○○○○")
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "Untitled.ipynb")
+    main(["progress", str(tmp_path)])
+    rows = capsys.readouterr().out.splitlines()[1:-2]
+    assert [row.split()[0] for row in rows] == [tmp_path.name]
+    assert "✓✓○○○○" in rows[0]
+
+
 def test_the_better_of_two_verdicts_counts(tmp_path, capsys):
     hand_in(tmp_path / "anna" / "first.ipynb", "02", "✗✗✓○○·")
     hand_in(tmp_path / "anna" / "second.ipynb", "02", "○✓✗○··")

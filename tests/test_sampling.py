@@ -170,6 +170,11 @@ def test_logits_without_a_usable_number_are_refused(bad):
         next_token_probabilities(torch.tensor(bad))
 
 
+def test_greedy_refuses_a_broken_model_too():
+    with pytest.raises(ValueError, match="the model is broken"):
+        most_probable(torch.tensor([1.0, math.nan]))
+
+
 # Draws
 
 

@@ -198,6 +198,32 @@ def test_nan_stops_the_run_before_it_harms_the_weights(ids):
         torch.testing.assert_close(weight, before[name], equal_nan=True, atol=0, rtol=0)
 
 
+def test_nothing_is_left_of_a_run_that_broke_off(ids):
+    model, config = make_model(), TrainConfig(batch_size=4, max_iters=3)
+    good = {name: w.clone() for name, w in model.state_dict().items()}
+    losses = [step.loss for step in run(model, ids, config)]
+    with pytest.raises(TrainingDiverged):
+        run(model, ids, replace(config, max_iters=50, learning_rate=1e30))
+    model.load_state_dict(good)
+    assert [step.loss for step in run(model, ids, config)] == losses
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: TrainConfig(max_iters=1e3), "max_iters must be a whole number, not"),
+        (lambda: TrainConfig(compile="no"), "compile must be True or False, not 'no'"),
+        (lambda: TrainConfig(learning_rate="1"), "learning_rate must be a number"),
+        (lambda: TrainConfig(batch_size=True), "batch_size must be a whole number"),
+        (lambda: GPTConfig(n_head=2.0), "n_head must be a whole number, not 2.0"),
+        (lambda: GPTConfig(block_size=65_537), "block_size must be at most 65,536"),
+    ],
+)
+def test_configs_check_what_they_are_given(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
 def test_steps_say_what_happened(ids):
     config = TrainConfig(batch_size=4, max_iters=6, eval_interval=4, warmup_iters=2)
     steps = run(make_model(), ids, config)

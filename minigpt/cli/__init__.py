@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from minigpt.cli.parser import parse
@@ -22,12 +22,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         import_module(f"minigpt.cli.{command}").run(**options)
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()  # the reader of our pipe has had enough
+        drop_output()  # the reader of our pipe has had enough
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise  # a fault of ours, whose place should be seen
         print(f"minigpt: {_in_one_line(error)}", file=sys.stderr)
-        _drop_output()
+        drop_output()
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -41,7 +41,16 @@ def _in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _drop_output() -> None:
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """Go on without a word when the reader of our pipe has had enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
     """Keep Python from writing what is left at its exit, if that would fail."""
     try:
         sys.stdout.flush()

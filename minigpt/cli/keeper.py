@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from minigpt.checkpoint import save_checkpoint
+from minigpt.cli import until_nobody_reads
 from minigpt.cli.runs import Run
 from minigpt.data import Dataset
 from minigpt.files import CHECKPOINTS, DATA
@@ -76,7 +77,8 @@ class Keeper:
             TrainingDiverged: the model is broken, which is not worth keeping.
             OSError: the file cannot be written.
         """
-        run, few = self.run, self.dataset.val_ids[: self.run.model.config.block_size]
+        run = self.run
+        few = self.dataset.val_ids[: run.model.config.block_size + 1]
         if not math.isfinite(evaluate(run.model, few)):
             raise TrainingDiverged(
                 f"the model is broken after iteration {run.iteration}: start again "
@@ -130,5 +132,6 @@ class Keeper:
 
     def say(self, line: str) -> None:
         """Print the line above the bar."""
-        self.bar.write(line)
-        sys.stdout.flush()
+        with until_nobody_reads():
+            self.bar.write(line)
+            sys.stdout.flush()

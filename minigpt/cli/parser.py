@@ -64,7 +64,9 @@ def _hyphenated(text: str) -> str:
 
 
 def _underscored(word: str) -> str:
-    return re.sub(r"^--[\w-]+", lambda m: "--" + m[0][2:].replace("-", "_"), word)
+    # A value may begin with hyphens too, but hardly be a name or end in "=...".
+    name = re.compile(r"(?<=^--)[a-z][\w-]*(?==|$)")
+    return name.sub(lambda m: m[0].replace("-", "_"), word)
 
 
 def parse(argv: Sequence[str]) -> tuple[str, dict]:

@@ -17,7 +17,7 @@ from minigpt.files import ROOT
 MOST_BLOCKS = 5
 LESSON = re.compile(
     "|".join(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
-    + r"|\(\d+\)"  # a browser's second download
+    + r"|\(\d+\)|-Copy\d*"  # a browser's second download, JupyterLab's duplicate
 )
 
 

@@ -144,7 +144,7 @@ def find_newest(folder: Path) -> Path:
     Raises:
         ValueError: there is none.
     """
-    paths = list(folder.glob("model_*.pt"))
+    paths = [*folder.glob("model_iter_*.pt"), *folder.glob("model_final.pt")]
     if not paths:
         raise ValueError(
             f"there is no checkpoint in {folder} to go on from: leave --resume out"

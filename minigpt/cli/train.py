@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from minigpt.cli import until_nobody_reads
 from minigpt.cli.keeper import Keeper
 from minigpt.cli.runs import Run, begin, find_newest, take_up
 from minigpt.data import Dataset, load_dataset
@@ -42,8 +43,11 @@ def run(
         if world.rank == 0:
             check_writable(out_dir)
             if export is not None:
+                if export.is_dir():
+                    raise ValueError(f"{export} is a folder: give --export a file")
                 check_writable(export.parent)
-            print(describe(training, dataset), flush=True)
+            with until_nobody_reads():
+                print(describe(training, dataset), flush=True)
             keeper = Keeper(training, dataset, data_dir, out_dir, export, quiet)
             lead(keeper, world, seen)
         else:

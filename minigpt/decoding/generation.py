@@ -26,7 +26,8 @@ def generate(
 ) -> Iterator[int]:
     """Yield the ids that `sampling.generate` yields for the same arguments, sooner.
 
-    The weights are copied at the call: training that goes on meanwhile is not seen.
+    The weights are copied at the call. Training that goes on meanwhile is not seen but
+    by the few draws that are too close to call: give a copy where that matters.
     A model that was tampered with (see `support.obstacle`) takes the readable path.
 
     Raises:

@@ -23,7 +23,7 @@ def obstacle(model: nn.Module) -> str | None:
         name = next(n for n, _ in kinds.items() ^ expected.items())
         return f"its layer {name} is not the usual one"
     for name, part in parts.items():
-        if problem := _unusual(part):
+        if problem := _unusual(part, model.config):
             return f"its layer {name or 'GPT'} {problem}"
     if len({part.eps for name, part in parts.items() if "norm" in name}) > 1:
         return "its norms differ"
@@ -63,15 +63,18 @@ def expected_kinds(config: GPTConfig) -> dict[str, type[nn.Module]]:
     return kinds
 
 
-def _unusual(part: nn.Module) -> str | None:
+def _unusual(part: nn.Module, config: GPTConfig) -> str | None:
     if part._forward_hooks or part._forward_pre_hooks:
         return "has a hook"
-    if "forward" in vars(part):
-        return "has another forward"
+    for name in vars(part):
+        if callable(getattr(type(part), name, None)):
+            return f"has another {name}"
     if any(parameter is None for parameter in part._parameters.values()):
         return "lacks a gain or a bias"
     if isinstance(part, CausalSelfAttention) and part.attend is not fused_attention:
         return "has another `attend`"
+    if isinstance(part, CausalSelfAttention) and part.n_head != config.n_head:
+        return "has another number of heads"
     if isinstance(part, nn.GELU) and part.approximate != "tanh":
         return "is not the tanh GELU"
     return None

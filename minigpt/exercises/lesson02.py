@@ -200,22 +200,33 @@ def scores(answer: Any) -> None:
         right = q @ k.transpose(-2, -1) / math.sqrt(shape[-1])
         try:
             result = answer(q.clone(), k.clone())
-        except RuntimeError:
+        except RuntimeError as error:
+            if str(error) != _why_not(q, k):
+                raise
             raise Mistake(
                 "q and k do not fit together like this: swap the last two axes of k"
             ) from None
         _judge(result, right, _score_mistakes(q, k), "your score")
-    q, k = _draw((2, 3, 4, 8), (2, 3, 4, 8))
-    right = q @ k.transpose(-2, -1) / math.sqrt(8)
+    more: dict[str, tuple[int, ...]] = {"(B, H, T, D)": (2, 3, 4, 8), "(T, D)": (4, 8)}
+    for words, axes in more.items():
+        q, k = _draw(axes, axes)
+        right = q @ k.transpose(-2, -1) / math.sqrt(8)
+        try:
+            fits, said = same(answer(q.clone(), k.clone()), right), ""
+        except Exception as error:
+            fits, said = False, f" ({type(error).__name__}: {error})"
+            if len(axes) == 4 and str(error) == _why_not(q, k.transpose(1, 2)):
+                said = ": count the two axes to transpose from the end, -2 and -1"
+        if not fits:
+            raise Mistake(f"right for (B, T, D), but not for {words}{said}")
+
+
+def _why_not(a: Tensor, b: Tensor) -> str:
+    """Return what PyTorch says of a product that cannot be."""
     try:
-        fits = same(answer(q, k), right)
-    except Exception:
-        fits = False
-    if not fits:
-        raise Mistake(
-            "right for (B, T, D), but not for (B, H, T, D): count the two axes to "
-            "transpose from the end, -2 and -1"
-        )
+        return str(a @ b and "")
+    except RuntimeError as error:
+        return str(error)
 
 
 # Heads
@@ -321,7 +332,7 @@ def _wrong_scores(q: Tensor, k: Tensor, v: Tensor) -> dict[str, Tensor]:
 @exercise("02.attention", "this is causal attention, equal to the package's")
 def attention(answer: Any) -> None:
     """`answer(q, k, v)` gives causal attention's output, (..., T, D)."""
-    for shape in ((2, 4, 3), (2, 3, 5, 8), (1, 1, 2)):
+    for shape in ((2, 4, 3), (2, 3, 5, 8), (1, 1, 2), (4, 3)):
         q, k, v = _draw(shape, shape, shape)
         right, _ = causal_attention(q, k, v)
         result = answer(q.clone(), k.clone(), v.clone())

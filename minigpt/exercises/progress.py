@@ -85,9 +85,9 @@ def class_of(notebooks: Mapping[Path, str]) -> tuple[list[Learner], list[str]]:
     learners: dict[str, Learner] = {}
     problems = []
     for path, name in sorted(notebooks.items()):
-        learner = learners.setdefault(name, Learner(name))
         try:
             for exercise, verdict in verdicts(path).items():
+                learner = learners.setdefault(name, Learner(name))
                 known = learner.verdicts.get(exercise, NO_VERDICT)
                 learner.verdicts[exercise] = better(verdict, known)
         except ValueError as error:

@@ -79,7 +79,14 @@ def try_cases(
     results = []
     for case in cases:
         given = deepcopy(case)
-        results.append(take(answer(*given)))
+        try:
+            results.append(take(answer(*given)))
+        except IndexError:
+            if case[0] in ("", []):
+                raise Mistake(
+                    "it raised IndexError for an empty one, which has no first element"
+                ) from None
+            raise
         if given != case:
             raise Mistake(
                 "your function changed the list it was given: build a new one"
@@ -93,7 +100,8 @@ def try_cases(
         if all(map(same, results, wrongs)):
             raise Mistake(sentence)
     n = wrong_cases[0]
-    call = ", ".join(repr(argument) for argument in cases[n])
+    # A function's repr differs from run to run.
+    call = ", ".join(getattr(one, "__name__", repr(one)) for one in cases[n])
     raise Mistake(
         f"for ({_short(call)}) it gave {_short(repr(results[n]))}, "
         f"not {_short(repr(rights[n]))}"

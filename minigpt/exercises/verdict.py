@@ -111,6 +111,7 @@ def _not_started(answer: Any) -> bool:
 def _run(test: Callable[[Any], None], answer: Any) -> str | None:
     """Return what is wrong with the answer in one line, or None."""
     problems: list[str | None] = []
+    ended = threading.Event()
 
     def work() -> None:
         try:
@@ -123,18 +124,22 @@ def _run(test: Callable[[Any], None], answer: Any) -> str | None:
         # An answer may raise anything, SystemExit and KeyboardInterrupt included.
         except BaseException as error:
             problems.append(_describe(error))
+        finally:
+            ended.set()
 
     # A thread can be given up on; and it can be made to raise, on every system.
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(TIME_LIMIT_SECONDS)
-    for _ in range(20):
-        if not thread.is_alive():
-            break
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
-        )
-        thread.join(0.1)
+    try:
+        ended.wait(TIME_LIMIT_SECONDS)
+    finally:  # also if it is the learner whose patience has ended
+        for _ in range(20):
+            if ended.is_set():
+                break
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
+            )
+            ended.wait(0.1)
     if not problems:
         return "it did not finish: is there a loop that never ends?"
     return " ".join(problems[0].split()) if problems[0] else None
