@@ -2,11 +2,14 @@
 
 import re
 import tomllib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import notebook_tools as tools
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +51,14 @@ def test_pins_satisfy_the_lower_bounds(extra):
         if requirement.name != "minigpt":
             assert requirement.specifier.contains(pinned[requirement.name.lower()])
             assert ">=" in line
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.0", "3.13.0"])
+def test_pins_are_for_every_python_that_the_course_is_for(python):
+    for name in pins("requirements.txt") | pins("requirements-test.txt"):
+        with suppress(PackageNotFoundError):  # another system's
+            wanted = metadata(name)["Requires-Python"] or ""
+            assert SpecifierSet(wanted).contains(python), f"{name} wants {wanted}"
 
 
 def test_learners_need_no_test_tools():
