@@ -1,5 +1,7 @@
 """`minigpt generate --prompt` writes one text to a pipe and nothing else."""
 
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -184,3 +186,16 @@ def test_it_starts_with_torch_and_little_else(trained):
     slow = {"sympy", "torch._dynamo", "matplotlib", "ipywidgets", "IPython"}
     slow |= {"minigpt.training", "minigpt.data", "minigpt.cli.console"}
     assert loaded.isdisjoint(slow), loaded & slow
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command_in_a_traceback(trained, closed):
+    words = minigpt_process("generate", "--checkpoint", trained, "--length", 5)
+    result = subprocess.run(
+        ["bash", "-c", f"{shlex.join(words)} {closed}"],
+        input="",
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0 and "Traceback" not in result.stderr

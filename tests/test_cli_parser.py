@@ -51,6 +51,12 @@ def test_hyphens_in_values_stay(tmp_path):
     assert options["checkpoint"] == Path("my-model.pt")
 
 
+def test_a_path_may_begin_at_home():
+    options = parse(["train", "--data-dir=~/texts", "--out-dir=~nosuchuser/x"])[1]
+    assert options["data_dir"] == Path.home() / "texts"
+    assert options["out_dir"] == Path("~nosuchuser/x")
+
+
 @pytest.mark.parametrize("prompt", ["--a-b c", "--- fox"])
 def test_a_prompt_may_begin_with_hyphens(prompt):
     words = ["generate", f"--prompt={prompt}", "--top-k", "3"]

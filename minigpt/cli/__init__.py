@@ -15,6 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Exits with status 2 and one line on standard error if the input is bad, with 130
     after Ctrl-C.
     """
+    _open_closed_streams()
     _speak_utf8()
     try:
         command, options = parse(sys.argv[1:] if argv is None else argv)
@@ -57,6 +58,13 @@ def drop_output() -> None:
     except OSError:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Give what the shell has closed (`<&-`) an end, and a place to write to."""
+    for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _speak_utf8() -> None:

@@ -6,6 +6,7 @@ The training options are made from the fields of `GPTConfig` and `TrainConfig`.
 import re
 from argparse import Action
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,13 @@ def _hyphenated(text: str) -> str:
     return re.sub(r"--[a-z]\w+", lambda m: m[0].replace("_", "-"), text)
 
 
+def _at_home(value: Any) -> Any:
+    """Return a path with ~ replaced, which shells do not do in --data-dir=~/x."""
+    with suppress(RuntimeError):  # there is no such user
+        return value.expanduser() if isinstance(value, Path) else value
+    return value
+
+
 def _underscored(word: str) -> str:
     # A value may begin with hyphens too, but hardly be a name or end in "=...".
     name = re.compile(r"(?<=^--)[a-z][\w-]*(?==|$)")
@@ -83,7 +91,7 @@ def parse(argv: Sequence[str]) -> tuple[str, dict]:
     parser = _make_parser()
     words = [_underscored(word) for word in argv]
     parsed = parser.parse_args(words)
-    options = parsed[parsed.command].as_dict()
+    options = {k: _at_home(v) for k, v in parsed[parsed.command].as_dict().items()}
     if parsed.command == "train":
         given = parser.parse_args(words, defaults=False)["train"].as_dict()
         options = {

@@ -1,6 +1,7 @@
 """Read from learners' notebooks how far they have come."""
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,7 +60,9 @@ def verdicts(notebook: Path) -> dict[str, str]:
 
 
 def _in_cells(notebook: Path) -> Iterator[tuple[str, str]]:
-    for cell in nbformat.read(notebook, as_version=4).cells:
+    with warnings.catch_warnings(action="ignore"):  # an older Jupyter's has no ids
+        cells = nbformat.read(notebook, as_version=4).cells
+    for cell in cells:
         checked = CHECK.search(cell.source) if cell.cell_type == "code" else None
         if checked is None:
             continue
