@@ -8,7 +8,6 @@ from typing import Any
 MAX_BLOCK_SIZE = 65_536
 LARGEST = 2**63 - 1  # that fits into a tensor
 
-# A bool is an int to Python, and a slip here.
 KINDS: dict[Any, tuple[Any, str]] = {
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
@@ -21,8 +20,8 @@ def _check_types(config: Any) -> None:
     for field in fields(config):
         value: Any = getattr(config, field.name)
         kind, words = KINDS[field.type]
-        odd = isinstance(value, bool) and kind is not bool
-        if odd or not isinstance(value, kind):
+        # subtle: a bool is an int to Python.
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
             raise ValueError(f"{field.name} must be {words}, not {value!r}")
         if kind is Integral and not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{field.name} must be below 2^63, not {value}")

@@ -62,8 +62,9 @@ def write_together(writes: Mapping[Path, Write]) -> None:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Let Ctrl-C wait until the block has ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no other thread hears of it
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is None:
+        yield  # nothing in Python would hear of it here
         return
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))

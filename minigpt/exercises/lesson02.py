@@ -224,9 +224,10 @@ def scores(answer: Any) -> None:
 def _why_not(a: Tensor, b: Tensor) -> str:
     """Return what PyTorch says of a product that cannot be."""
     try:
-        return str(a @ b and "")
+        torch.matmul(a, b)
     except RuntimeError as error:
         return str(error)
+    return ""
 
 
 # Heads

@@ -1,7 +1,5 @@
 """Show where each position of a sentence looks, and what leaks through a bad mask."""
 
-import threading
-
 import torch
 from ipywidgets import (
     HTML,
@@ -59,7 +57,6 @@ class _Explorer:
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
         # A cell may use the model at the same moment, in another thread.
         self.model, self.tokenizer = twin(model).eval(), tokenizer
-        self._reading = threading.RLock()
         config = model.config
         self.line = control(Dropdown, "a line of a fable", options=LINES)
         self.text = control(
@@ -96,9 +93,8 @@ class _Explorer:
         self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
     def redraw(self) -> None:
-        with self._reading:
-            if self.text.value != self.shown:
-                self.read(self.text.value)
+        if self.text.value != self.shown:
+            self.read(self.text.value)
         layer, head, position = self.layer.value, self.head.value, self.position.value
         weights = self.maps[layer][head]
         label = f"Attention map of layer {layer}, head {head}; the future is masked"
