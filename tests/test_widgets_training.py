@@ -467,8 +467,7 @@ def test_a_pause_while_preparing_takes_nothing_from_the_minutes(panel, monkeypat
     monkeypatch.setattr(trainer, "choose_threads", choose_threads)
     panel.minutes.value = 0.1
     panel.train()
-    finish(panel)
-    assert panel.trainer.phase == "finished"
+    wait_for(lambda: panel.trainer.phase == "training")
     assert 5.3 < panel.trainer._budget < 6
 
 

@@ -125,12 +125,13 @@ def notebook(lab):
 
 def change_one(cell, chance: random.Random, texts: list[str]) -> None:
     """Move one control by hand, or press one button, chosen at random."""
-    buttons = cell.locator("button.jupyter-button:not([disabled])")
+    # Handles: what is disabled a moment later is not waited for.
+    buttons = cell.locator("button.jupyter-button:not([disabled])").element_handles()
     controls = cell.locator(CONTROLS)
-    n, m = controls.count(), buttons.count()
-    chosen = chance.randrange(n + m)
+    n = controls.count()
+    chosen = chance.randrange(n + len(buttons))
     if chosen >= n:
-        buttons.nth(chosen - n).dispatch_event("click")
+        buttons[chosen - n].dispatch_event("click")
         return
     control = controls.nth(chosen)
     if control.is_disabled():
