@@ -52,7 +52,7 @@ _FOLLOWERS_MISTAKES: dict[str, Callable[..., Any]] = {
 def followers(answer: Any) -> None:
     """`answer(text, letter)` lists what comes right after the letter, each time."""
     cases = [("banana", "a"), ("the hen then", "h"), ("crow", "w"), ("aab", "a")]
-    cases += [("bab", "b"), ("azab", "a"), ("a fox", "e"), ("", "a")]
+    cases += [("bab", "b"), ("azab", "a"), ("a fox", "e")]
 
     def take(result: Any) -> list[str]:
         if isinstance(result, str):
@@ -60,15 +60,15 @@ def followers(answer: Any) -> None:
         return list(want_type(result, list, "your function"))
 
     try:
-        results = [take(answer(*case)) for case in cases[:-1]]
+        results = [take(answer(*case)) for case in cases]
     except IndexError:
         raise Mistake(
             "it looked past the end: nothing comes after the last letter of a text"
         ) from None
-    once = [sorted(set(_followers(*case))) for case in cases[:-1]]
+    once = [sorted(set(_followers(*case))) for case in cases]
     if [sorted(result, key=str) for result in results] == once:
         raise Mistake("each follower came once: list it as often as it comes")
-    try_cases(answer, _followers, _FOLLOWERS_MISTAKES, cases, take)
+    try_cases(answer, _followers, _FOLLOWERS_MISTAKES, [*cases, ("", "a")], take)
 
 
 _LIKELIEST_MISTAKES: dict[str, Callable[..., Any]] = {
@@ -139,7 +139,7 @@ _WRITE_MISTAKES: dict[str, Callable[..., Any]] = {
 
 @exercise("00.write", "it writes: the same loop drives every GPT")
 def write(answer: Any) -> None:
-    """`answer(start, length, _next_letter)` grows the start to that many letters."""
+    """`answer(start, length, next_letter)` grows the start to that many letters."""
     try_cases(
         answer,
         _written,

@@ -2,13 +2,29 @@
 
 import html
 import threading
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ipywidgets import HTML, Layout, VBox, Widget
 
 LABEL_WIDTH = {"description_width": "11em"}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
+
+Kind = TypeVar("Kind")
+
+
+class Latest(Generic[Kind]):
+    """Remembers the newest of a kind: the one before it may be out of sight."""
+
+    def __init__(self) -> None:
+        self._known: weakref.ref[Kind] | None = None
+
+    def replaced_by(self, new: Kind) -> Kind | None:
+        """Remember the new one; return the one before it, if there still is another."""
+        before = self._known() if self._known is not None else None
+        self._known = weakref.ref(new)
+        return None if before is new else before
 
 
 def control(kind: type[Widget], label: str, **traits: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -14,12 +13,10 @@ from minigpt import museum
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.training import Step, train
-from minigpt.widgets.base import control, in_words, message, panel
+from minigpt.widgets.base import Latest, control, in_words, message, panel
 from minigpt.widgets.training.curve import Curve, curve_svg, smooth
 
 REDRAW_SECONDS = 0.3
-# That of the panel made last: the Stop of an older one may be out of sight.
-_last: weakref.ref["_Race"] | None = None
 
 
 class LiveCurve(HTML):
@@ -149,13 +146,7 @@ class _Race:
         self.view.value = curve_svg(curve)
 
 
-def _retire_others(race: _Race) -> None:
-    """End the race of the panel before this one."""
-    global _last
-    before = _last() if _last is not None else None
-    _last = weakref.ref(race)
-    if before is not None:
-        before.stopped.set()
+_latest: Latest[_Race] = Latest()
 
 
 def _nothing(model: torch.nn.Module, ids: Tensor) -> None:
@@ -181,7 +172,8 @@ def race_panel(
     halt = Button(description="Stop", tooltip="stop both runs")
     view = HTML("<p>Choose a switch and press Train: two runs start side by side.</p>")
     race = _Race((train_ids, val_ids), baselines, view)
-    _retire_others(race)
+    if before := _latest.replaced_by(race):
+        before.stopped.set()
     go.on_click(lambda _: race.start(switch.value, shape, config))
     halt.on_click(lambda _: race.stop())
     made = panel([switch, HBox([go, halt])], view)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import weakref
 
 from ipywidgets import (
     HTML,
@@ -23,7 +22,7 @@ from minigpt.files import SHIPPED_CHECKPOINT
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 from minigpt.training import Step
-from minigpt.widgets.base import control, message
+from minigpt.widgets.base import Latest, control, message
 from minigpt.widgets.training.choices import (
     Choice,
     read_dataset,
@@ -40,8 +39,6 @@ from minigpt.widgets.training.status import (
 from minigpt.widgets.training.trainer import Trainer
 
 LONGEST = 600.0  # minutes
-# The panel that was made last: only one trains at a time.
-_last: weakref.ref["TrainingPanel"] | None = None
 
 
 class TrainingPanel(VBox):
@@ -230,12 +227,13 @@ def _button(label: str, tooltip: str, style: str = "") -> Button:
     return Button(description=label, tooltip=tooltip, button_style=style)
 
 
+_latest: Latest[TrainingPanel] = Latest()
+
+
 def _retire_others(panel: TrainingPanel) -> Trainer | None:
     """Make this the only panel that trains; return the trainer that has to end."""
-    global _last
-    before = _last() if _last is not None else None
-    _last = weakref.ref(panel)
-    if before is None or before is panel:
+    before = _latest.replaced_by(panel)
+    if before is None:
         return None
     before.trainer.retire()
     before.show()
