@@ -21,8 +21,10 @@ MAP_PIXELS = 480
 
 def token_labels(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     """Return each token's text, or its bytes where it is a part of a character."""
-    names = tokenizer.tokens
-    texts = (tokenizer.decode([i]) for i in ids)
+    texts = [tokenizer.decode([i]) for i in ids]
+    if not any(UNREADABLE in text for text in texts):
+        return texts
+    names = tokenizer.tokens  # of the whole vocabulary: it takes a while
     return [
         names[i] if UNREADABLE in text else text
         for i, text in zip(ids, texts, strict=True)
