@@ -16,15 +16,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from minigpt.config import GPTConfig, TrainConfig, get_preset
+from minigpt.course.overlap import repeated_share
 from minigpt.data import Dataset, make_dataset, read_text
 from minigpt.decoding import generate_batch
-from minigpt.files import DATA
 from minigpt.model import GPT
-from minigpt.novelty import repeated_share
+from minigpt.paths import TEXTS
 from minigpt.training import evaluate, train
 
 BPE_VOCAB = 512
-TEXTS, LENGTH = 16, 1000
+SAMPLES, LENGTH = 16, 1000
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def writing_rows(text: str, model: GPT) -> Iterator[tuple[str, str, float, float
     known = set(
         re.findall(r"\w+", tokenizer.decode(dataset.train_ids.tolist()).lower())
     )
-    prompts = [tokenizer.encode("THE FOX")] * TEXTS
+    prompts = [tokenizer.encode("THE FOX")] * SAMPLES
     ways = {
         ("*the default*", "temperature 0.8"): {"temperature": 0.8},
         ("lower temperature", "0.5"): {"temperature": 0.5},
@@ -93,7 +93,7 @@ def writing_rows(text: str, model: GPT) -> Iterator[tuple[str, str, float, float
         written = [tokenizer.decode(ids) for ids in zip(*steps, strict=True)]
         words = re.findall(r"\w+", " ".join(written).lower())
         real = sum(word in known for word in words) / len(words)
-        yield change, how, real, sum(map(repeated_share, written)) / TEXTS
+        yield change, how, real, sum(map(repeated_share, written)) / SAMPLES
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=400)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    text, began = read_text(DATA / "fables.txt"), time.perf_counter()
+    text, began = read_text(TEXTS / "fables.txt"), time.perf_counter()
     print("| change | how | costs (time) | gives (nats per character) |")
     print("|---|---|---|---|", flush=True)
     default: Result | None = None

@@ -74,13 +74,19 @@ class CausalSelfAttention(nn.Module):
             Rotary(config.head_size, config.block_size) if config.modern else None
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what each position of x (B, T, C) gathered, (B, T, C)."""
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values of x (B, T, C), each (B, H, T, D)."""
         B, T, C = x.shape
-        heads = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
-        q, k, v = heads.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
         if self.rotary is not None:
             q, k = self.rotary(q), self.rotary(k)
-        out = self.attend(q, k, v)
-        out = out.transpose(1, 2).reshape(B, T, C)  # heads side by side again
-        return self.dropout(self.out(out))
+        return q, k, v
+
+    def merge(self, out: Tensor) -> Tensor:
+        """Return the output projection (B, T, C) of the heads' outputs (B, H, T, D)."""
+        return self.out(out.transpose(1, 2).flatten(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply self-attention to x (B, T, C); same shape."""
+        return self.dropout(self.merge(self.attend(*self.heads(x))))

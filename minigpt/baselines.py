@@ -13,16 +13,16 @@ class Baselines:
 
     Attributes:
         uniform: every token equally probable, ln V.
-        single: each token as often as it came in the text learned from.
-        pairs: each token as often as it came after the token before it.
+        unigram: each token as often as it came in the text learned from.
+        bigram: each token as often as it came after the token before it.
     """
 
     uniform: float
-    single: float
-    pairs: float
+    unigram: float
+    bigram: float
 
 
-def baselines(train_ids: Tensor, val_ids: Tensor, vocab_size: int) -> Baselines:
+def baseline_losses(train_ids: Tensor, val_ids: Tensor, vocab_size: int) -> Baselines:
     """Count the tokens and pairs of one text, and predict another with the counts.
 
     One is added to every count, so that what never came is improbable and not
@@ -33,7 +33,7 @@ def baselines(train_ids: Tensor, val_ids: Tensor, vocab_size: int) -> Baselines:
         ValueError: one of the texts is too short to have a pair of tokens.
 
     >>> both = torch.tensor([0, 1, 0, 1, 0])
-    >>> baselines(both, both, vocab_size=2).pairs  # after 0 comes 1: 3 of 4 times
+    >>> baseline_losses(both, both, vocab_size=2).bigram  # 0, then 1: 3 of 4
     0.287...
     """
     if min(len(train_ids), len(val_ids)) < 2:
@@ -48,8 +48,8 @@ def baselines(train_ids: Tensor, val_ids: Tensor, vocab_size: int) -> Baselines:
     counts = torch.bincount(train_ids, minlength=V)[val_ids[1:]]
     return Baselines(
         uniform=math.log(V),
-        single=_loss(counts, torch.tensor(len(train_ids)), V),
-        pairs=_loss(pair_counts, before, V),
+        unigram=_loss(counts, torch.tensor(len(train_ids)), V),
+        bigram=_loss(pair_counts, before, V),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from minigpt.atomic import write_whole
 from minigpt.config import GPTConfig, TrainConfig
-from minigpt.files import write_whole
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer, tokenizer_from_dict
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from minigpt.files import DATA, write_together, write_whole
+from minigpt.atomic import write_together, write_whole
+from minigpt.paths import DATA, TEXTS
 from minigpt.tokenizer import (
     Tokenizer,
+    as_ids,
     load_tokenizer,
     tokenizer_to_json,
     train_tokenizer,
@@ -27,7 +29,7 @@ SHAKESPEARE_URL = (
     "input.txt"
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-BUILT_IN = {"fables": DATA / "fables.txt", "fables-ru": DATA / "fables.ru.txt"}
+BUILT_IN = {"fables": TEXTS / "fables.txt", "fables-ru": TEXTS / "fables.ru.txt"}
 TRAIN_SHARE = 0.9
 
 
@@ -123,6 +125,27 @@ class Dataset:
     train_ids: Tensor
     val_ids: Tensor
     tokenizer: Tokenizer
+
+
+def as_id_tensor(ids: Any) -> Tensor:
+    """Return any one-dimensional integers as a tensor, which may share their memory.
+
+    Args:
+        ids: a tensor, NumPy array, list or other iterable of whole numbers.
+
+    Raises:
+        ValueError: they are not one-dimensional, or not integers.
+    """
+    if isinstance(ids, np.ndarray):
+        ids = torch.from_numpy(ids)
+    if not isinstance(ids, Tensor):
+        ids = torch.tensor(as_ids(ids), dtype=torch.long)
+    if ids.ndim != 1 or ids.is_floating_point() or ids.dtype == torch.bool:
+        raise ValueError(
+            f"ids must be whole numbers in one dimension, not {ids.dtype} of shape "
+            f"{tuple(ids.shape)}"
+        )
+    return ids
 
 
 def split_text(text: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ class World:
         """Return the model, its gradients averaged over all processes."""
         return nn.parallel.DistributedDataParallel(model) if self.active else model
 
-    def share(self, batch: Tensor) -> Tensor:
+    def shard(self, batch: Tensor) -> Tensor:
         """Return this process's rows of a batch (B, T).
 
         Raises:
@@ -46,12 +46,6 @@ class World:
         # NCCL passes nothing on but what lies on a GPU.
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
         return self.mean(torch.tensor(float(flag), device=device)) > 0
-
-
-def choose_gpu() -> None:
-    """Let "cuda" mean this process's own GPU, where torchrun has started several."""
-    if "LOCAL_RANK" in os.environ and torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 @contextmanager

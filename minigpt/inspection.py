@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from minigpt.attention import CausalSelfAttention, causal_attention
+from minigpt.model import GPT
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 Model = TypeVar("Model", bound=nn.Module)
@@ -107,6 +108,52 @@ def capture_stream(model: nn.Module) -> Iterator[list[Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def residual_stream(model: GPT, ids: Tensor) -> list[Tensor]:
+    """Return the residual stream before the first block and after each block.
+
+    The gradient can flow through it: `torch.autograd.grad(loss, stream)`.
+
+    Args:
+        ids: token ids (B, T).
+
+    Returns:
+        n_layer + 1 tensors (B, T, C). `model.unembed(stream[-1])` gives the logits.
+    """
+    stream = [model.embed(ids)]
+    for block in _blocks(model):
+        stream.append(block(stream[-1]))
+    return stream
+
+
+def _blocks(model: GPT) -> list[Any]:
+    return list(model.blocks)  # typed as plain modules otherwise
+
+
+@torch.no_grad()
+def attention_maps(model: GPT, ids: Tensor) -> list[Tensor]:
+    """Return the attention weights of every layer, the first layer first.
+
+    Each layer's own attention function is asked, so that a replaced or broken one
+    shows what it really does.
+
+    Args:
+        ids: token ids (B, T).
+
+    Returns:
+        n_layer tensors (B, H, T, T); row t holds the weights of query t over the keys.
+    """
+    maps = []
+    for x, block in zip(residual_stream(model, ids), _blocks(model), strict=False):
+        q, k, _ = block.attention.heads(block.norm1(x))
+        # Attention with the identity matrix as values returns the weights themselves.
+        T = q.shape[-2]
+        identity = torch.eye(T, dtype=q.dtype, device=q.device).expand(
+            *q.shape[:2], T, T
+        )
+        maps.append(block.attention.attend(q, k, identity.contiguous()))
+    return maps
 
 
 @torch.no_grad()

@@ -90,12 +90,12 @@ def draw(probabilities: Tensor, generator: torch.Generator) -> int:
     One uniform number against the cumulative sum: unlike `torch.multinomial` this
     gives the same ids for the same seed on every machine.
     """
-    return pick(
+    return inverse_cdf(
         probabilities, float(torch.rand((), generator=generator, dtype=torch.float64))
     )
 
 
-def pick(probabilities: Tensor, u: float) -> int:
+def inverse_cdf(probabilities: Tensor, u: float) -> int:
     """Return the id at the share u, from 0 to below 1, of all probabilities (V,)."""
     cumulative = probabilities.cumsum(dim=0)
     return int(torch.searchsorted(cumulative, u * cumulative[-1], right=True))

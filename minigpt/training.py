@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minigpt.config import TrainConfig
+from minigpt.device import autocast_context
 from minigpt.distributed import World
 from minigpt.model import GPT
 from minigpt.optim import Optimizer, make_optimizer
-from minigpt.precision import products
 
 
 class TrainingDiverged(ValueError):
@@ -45,26 +45,6 @@ class Step:
     seconds: float
 
 
-def find_device(name: str) -> torch.device:
-    """Return the device of that name; "auto" is CUDA where there is one, else the CPU.
-
-    Apple's "mps" is only used when asked for.
-
-    Raises:
-        ValueError: this machine does not have it.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not available[name]:
-        raise ValueError(f"this machine has no {name}: leave --device out")
-    return torch.device(name)
-
-
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of -ln p(target) in nats; logits (B, T, V), targets (B, T)."""
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
@@ -91,7 +71,7 @@ def random_batch(
     return windows[:, :-1], windows[:, 1:]
 
 
-def learning_rate_share(iteration: int, config: TrainConfig) -> float:
+def lr_multiplier(iteration: int, config: TrainConfig) -> float:
     """Return the share of the highest learning rate used in iteration 0, 1, 2, ..."""
     if iteration < config.warmup_iters:
         return (iteration + 1) / config.warmup_iters
@@ -181,7 +161,7 @@ def train(
     """
     optimizer = optimizer or make_optimizer(model, config)
     device, block_size = next(model.parameters()).device, model.config.block_size
-    world, precision = World(), products(config.dtype, device)
+    world, precision = World(), autocast_context(config.dtype, device)
     compiled = cast(nn.Module, torch.compile(model)) if config.compile else model
     forward = world.wrap(compiled)
     generator = torch.Generator()
@@ -192,7 +172,7 @@ def train(
         generator.manual_seed(config.seed * 1_000_003 + iteration)
         torch.manual_seed(config.seed * 1_000_003 + iteration)
         batch = random_batch(train_ids, config.batch_size, block_size, generator)
-        inputs, targets = (world.share(part).to(device) for part in batch)
+        inputs, targets = (world.shard(part).to(device) for part in batch)
         with precision:
             loss = cross_entropy(forward(inputs), targets)
         loss.backward()
@@ -205,7 +185,7 @@ def train(
                 f"the loss is {batch_loss} at iteration {iteration + 1}: start again "
                 f"with a learning rate below {config.learning_rate}"
             )
-        share = learning_rate_share(iteration, config)
+        share = lr_multiplier(iteration, config)
         optimizer.set_learning_rate(share)
         with precision:
             optimizer.step()

@@ -15,7 +15,7 @@ import pytest
 from console_tools import QUICK, call
 from network import LOG, attempts
 
-from minigpt.files import DATA
+from minigpt.paths import TEXTS
 
 TRIED = pytest.StashKey[list[str]]()
 OWN_LOG = pytest.StashKey[str]()
@@ -120,7 +120,7 @@ def start_of(path: Path, characters: int, folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def fables(tmp_path_factory) -> Path:
     """The first fables, a text file of 20,000 characters."""
-    return start_of(DATA / "fables.txt", 20_000, tmp_path_factory.mktemp("text"))
+    return start_of(TEXTS / "fables.txt", 20_000, tmp_path_factory.mktemp("text"))
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +143,7 @@ def trained(prepared, tmp_path_factory) -> Path:
 def trained_ru(tmp_path_factory) -> Path:
     """The same, trained on Russian fables."""
     folder = tmp_path_factory.mktemp("ru")
-    text = start_of(DATA / "fables.ru.txt", 20_000, folder)
+    text = start_of(TEXTS / "fables.ru.txt", 20_000, folder)
     assert call("prepare", text, "--data-dir", folder) == 0
     assert call("train", *QUICK, "--data-dir", folder, "--out-dir", folder) == 0
     return folder / "model_final.pt"

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from minigpt.exercises import Verdict
+from minigpt.course.exercises import Verdict
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 COURSE = [

@@ -11,23 +11,45 @@ import minigpt
 
 PACKAGE = Path(minigpt.__file__).parent
 
-# Lowest floor first; a module may import those below it.
-FLOORS = [
-    {"config", "files", "tokenizer", "modern", "sampling", "distributed"}
-    | {"baselines", "precision"},
-    {"attention", "optim", "data", "decoding", "novelty"},
-    {"model", "training", "inspection", "plots"},
-    {"checkpoint"},
-    {"museum", "exercises", "widgets"},
-    {"cli", "__main__"},
+# Lowest floor first: a module imports nothing but modules that stand before it.
+ROOMS = [
+    "config",
+    "paths",
+    "atomic",
+    "tokenizer",
+    "data",
+    "modern",
+    "attention",
+    "model",
+    "sampling",
+    "decoding",
+    "optim",
+    "device",
+    "distributed",
+    "training",
+    "checkpoint",
+    "run",
+    "inspection",
+    "baselines",
+    "course.colours",
+    "course.overlap",
+    "course.faults",
+    "course.plots",
+    "course.exercises",
+    "course.widgets",
+    "cli",
+    "__main__",
 ]
-FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
-# decoding rebuilds the model's arithmetic, so it stands above it.
-FLOOR["decoding"] = FLOOR["model"] + 0.5
+
+
+def room_of(module: str) -> str:
+    """Return the room of a dotted name below `minigpt`: course.plots, or model."""
+    first, _, rest = module.partition(".")
+    return f"{first}.{rest.split('.')[0]}" if first == "course" and rest else first
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of minigpt that a file imports, by their first name."""
+    """Return the rooms that a file imports from."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -36,40 +58,57 @@ def imports(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         else:
             continue
-        found |= {n.split(".")[1] for n in names if n.startswith("minigpt.")}
-    return found
+        below = [n.removeprefix("minigpt.") for n in names if n.startswith("minigpt.")]
+        found |= set(map(room_of, below))
+    return found - {"__version__"}
 
 
 def source_files() -> list[Path]:
-    return sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+    lazy = {PACKAGE / "__init__.py", PACKAGE / "course" / "__init__.py"}
+    return sorted(set(PACKAGE.rglob("*.py")) - lazy)
 
 
-@pytest.mark.parametrize("path", source_files(), ids=lambda p: p.name)
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def test_every_room_is_on_the_plan():
+    assert {room_of(name_of(path)) for path in source_files()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", source_files(), ids=name_of)
 def test_no_module_imports_one_above_it(path):
-    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for other in imports(path) - {own, "__version__"}:
-        assert FLOOR[other] <= FLOOR[own], f"{own} imports {other}, which is above it"
-        if FLOOR[other] == FLOOR[own]:
-            assert own not in imports_of(other), f"{own} and {other} import each other"
+    own = room_of(name_of(path))
+    above = set(ROOMS[ROOMS.index(own) + 1 :])
+    assert imports(path) & above == set()
 
 
-def imports_of(module: str) -> set[str]:
-    single = PACKAGE / f"{module}.py"
-    files = [single] if single.exists() else (PACKAGE / module).rglob("*.py")
-    return set().union(*(imports(path) for path in files))
-
-
-@pytest.mark.parametrize("path", source_files(), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", source_files(), ids=name_of)
 def test_every_module_says_what_it_does(path):
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     assert docstring and docstring.splitlines()[0].endswith((".", ":"))
 
 
-def test_importing_the_package_loads_no_plots_and_no_widgets():
-    modules = ["checkpoint", "training", "decoding", "sampling", "data", "cli"]
-    code = "import sys, minigpt, " + ", ".join(f"minigpt.{name}" for name in modules)
-    code += "; print([m for m in ('matplotlib', 'ipywidgets') if m in sys.modules])"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    assert result.stdout.strip() == "[]", result.stderr
+def loaded_by(code: str, *heavy: str) -> list[str]:
+    """Return which of the heavy packages a new Python has loaded after some code."""
+    code = f"import sys\n{code}\nprint([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ast.literal_eval(done.stdout)
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_by("import minigpt", "torch", "matplotlib", "ipywidgets") == []
+
+
+def test_everything_but_course_material_does_without_figures_and_widgets():
+    rooms = [r for r in ROOMS if "." not in r and r != "__main__"]
+    code = "import " + ", ".join(f"minigpt.{room}" for room in rooms)
+    assert loaded_by(code, "matplotlib", "ipywidgets") == []
+
+
+def test_every_public_name_can_be_imported():
+    for name in minigpt.__all__:
+        assert getattr(minigpt, name) is not None
+    with pytest.raises(ImportError):
+        exec("from minigpt import nonsense")

@@ -13,12 +13,12 @@ import pytest
 import torch
 from console_tools import QUICK
 
-from minigpt import files
+from minigpt import atomic
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli.keeper import Keeper
-from minigpt.cli.runs import Run
 from minigpt.config import PRESETS
 from minigpt.data import make_dataset, save_dataset
+from minigpt.run import Run
 
 
 def leftovers(folder):
@@ -213,9 +213,9 @@ def test_disk_full_at_any_byte(monkeypatch, minigpt, prepared, tmp_path, full_at
         def __getattr__(self, name):
             return getattr(self.file, name)
 
-    fill = files._fill
+    fill = atomic._fill
     monkeypatch.setattr(
-        files, "_fill", lambda p, write: fill(p, lambda f: write(Full(f)))
+        atomic, "_fill", lambda p, write: fill(p, lambda f: write(Full(f)))
     )
     words = *QUICK, "--max-iters", 1, "--data-dir", prepared, "--out-dir", tmp_path
     complaint = minigpt("train", *words).complaint

@@ -11,9 +11,9 @@ import torch
 
 from minigpt.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from minigpt.config import GPTConfig, TrainConfig
-from minigpt.files import SHIPPED_CHECKPOINT
 from minigpt.model import GPT
 from minigpt.optim import make_optimizer
+from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
 TEXT = "the fox and the crow, the crow and the cheese"

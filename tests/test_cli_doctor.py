@@ -30,7 +30,7 @@ def course(monkeypatch, tmp_path, trained, prepared):
     checkpoints.mkdir()
     shutil.copy(trained, checkpoints / "fables.pt")
     shutil.copy(trained, checkpoints / "model_final.pt")
-    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setattr(doctor, "HOME", tmp_path)
     monkeypatch.setattr(doctor, "DATA", data)
     monkeypatch.setattr(doctor, "CHECKPOINTS", checkpoints)
     monkeypatch.setattr(doctor, "SHIPPED_CHECKPOINT", checkpoints / "fables.pt")

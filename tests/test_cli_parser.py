@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from minigpt.cli.parser import CommandLineError, _underscored, parse
-from minigpt.files import CHECKPOINTS, DATA
+from minigpt.paths import CHECKPOINTS, DATA
 
 COMMANDS = "prepare", "train", "generate", "doctor"
 

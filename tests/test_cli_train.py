@@ -16,9 +16,9 @@ from terminal import Terminal
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
 from minigpt.cli.keeper import Keeper
 from minigpt.cli.parser import parse
-from minigpt.cli.runs import begin, take_up
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.data import load_dataset
+from minigpt.run import begin, take_up
 
 LINE = re.compile(r"iteration +(\d+) +train ([\d.]+) +validation ([\d.]+)")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
-from minigpt.cli.runs import take_up
 from minigpt.data import load_dataset
+from minigpt.run import take_up
 
 TRIES = 200
 CONFIG_LIES = {

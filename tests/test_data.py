@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minigpt import data
+from minigpt.atomic import write_together
 from minigpt.data import (
     fetch_shakespeare,
     find_source,
@@ -25,7 +26,8 @@ from minigpt.data import (
     read_text,
     save_dataset,
 )
-from minigpt.files import DATA, ROOT, write_together
+from minigpt.paths import HOME as ROOT
+from minigpt.paths import TEXTS
 
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
 FILES = "train.bin", "val.bin", "vocab.json"
@@ -73,23 +75,23 @@ def test_bpe_and_words_are_learned_from_the_training_part_alone():
 
 
 def test_the_learners_own_text_comes_first(minigpt, tmp_path):
-    assert find_source(data_dir=tmp_path) == DATA / "fables.txt"
+    assert find_source(data_dir=tmp_path) == TEXTS / "fables.txt"
     own = tmp_path / "input.txt"
     own.write_text("My own text. " * 10, encoding="utf-8")
     assert find_source(data_dir=tmp_path) == own
-    assert find_source("fables", tmp_path) == DATA / "fables.txt"
+    assert find_source("fables", tmp_path) == TEXTS / "fables.txt"
     result = minigpt("prepare", "--data-dir", tmp_path)
     assert result.status == 0 and str(own) in result.out
 
 
 def test_without_a_text_of_ones_own_it_is_the_fables(minigpt, tmp_path):
     result = minigpt("prepare", "--data-dir", tmp_path)
-    assert str(DATA / "fables.txt") in result.out and "63 tokens" in result.out
+    assert str(TEXTS / "fables.txt") in result.out and "63 tokens" in result.out
 
 
 def test_russian_fables(minigpt, tmp_path):
     result = minigpt("prepare", "fables-ru", "--data-dir", tmp_path)
-    assert str(DATA / "fables.ru.txt") in result.out and "77 tokens" in result.out
+    assert str(TEXTS / "fables.ru.txt") in result.out and "77 tokens" in result.out
     assert "МОРАЛЬ" in load_dataset(tmp_path).tokenizer.decode(
         load_dataset(tmp_path).train_ids[:20_000].tolist()
     )

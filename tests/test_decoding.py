@@ -223,7 +223,7 @@ def readable(logits: np.ndarray, u: float, how: Settings) -> int:
     probabilities = sampling.next_token_probabilities(
         tensor, how.temperature, how.top_k, how.top_p
     )
-    return sampling.pick(probabilities, u)
+    return sampling.inverse_cdf(probabilities, u)
 
 
 @settings(max_examples=200, deadline=None)

@@ -75,6 +75,6 @@ def test_ctrl_c_stops_both_and_saves(options, tmp_path):
 def test_a_batch_must_be_shared_evenly():
     world = World()
     world.size = 2
-    assert len(world.share(torch.zeros(4, 3))) == 2
+    assert len(world.shard(torch.zeros(4, 3))) == 2
     with pytest.raises(ValueError, match=r"batch_size \(3\).* processes \(2\)"):
-        world.share(torch.zeros(3, 3))
+        world.shard(torch.zeros(3, 3))

@@ -106,9 +106,9 @@ def test_backwards_then_every_cell_twice(name, mishandled, tried):
 START = """
 from pathlib import Path
 import tempfile
-from minigpt import widgets
-from minigpt.widgets.training import TrainingPanel
-from minigpt.widgets.training.trainer import Trainer
+from minigpt.course import widgets
+from minigpt.course.widgets.training import TrainingPanel
+from minigpt.course.widgets.training.trainer import Trainer
 folder = Path(tempfile.mkdtemp())
 trainer = TrainingPanel(Trainer(folder))
 """
@@ -161,7 +161,7 @@ def test_a_loop_interrupted_runs_again():
 
 WRITE = """
 from minigpt.checkpoint import load_checkpoint
-from minigpt.files import SHIPPED_CHECKPOINT
+from minigpt.paths import SHIPPED_CHECKPOINT
 play = widgets.playground(load_checkpoint(SHIPPED_CHECKPOINT))
 play.desk.length.value = 1000
 """

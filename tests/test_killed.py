@@ -17,7 +17,7 @@ import torch
 from console_tools import QUICK, call
 
 from minigpt.checkpoint import Checkpoint, load_checkpoint
-from minigpt.cli.runs import find_newest
+from minigpt.run import find_newest
 
 KILLS = 100
 ITERATIONS = 40

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from minigpt.exercises import check
+from minigpt.course.exercises import check
 
 WRONG = {
     "00.next_letter": {
@@ -121,7 +121,7 @@ def test_other_right_ways_pass():
 
 
 def test_a_loop_that_never_ends_is_stopped(monkeypatch):
-    from minigpt.exercises import verdict
+    from minigpt.course.exercises import verdict
 
     monkeypatch.setattr(verdict, "TIME_LIMIT_SECONDS", 0.2)
 

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 import torch
 
-from minigpt.exercises import check
+from minigpt.course.exercises import check
 from minigpt.tokenizer import merge_pair
 
 
@@ -247,7 +247,7 @@ def test_other_right_ways_pass():
 
 
 def test_a_loop_that_never_ends_is_stopped(monkeypatch):
-    from minigpt.exercises import verdict
+    from minigpt.course.exercises import verdict
 
     monkeypatch.setattr(verdict, "TIME_LIMIT_SECONDS", 0.2)
 

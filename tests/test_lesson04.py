@@ -3,8 +3,8 @@
 import pytest
 from notebook_tools import run_solution, verdict_on_answer
 
-from minigpt.exercises.lesson04 import CLUES
-from minigpt.museum import PATIENTS, name_of
+from minigpt.course.exercises.lesson04 import CLUES
+from minigpt.course.faults import PATIENTS, name_of
 
 BATCH = """
 def answer(ids, starts, T):

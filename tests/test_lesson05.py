@@ -3,7 +3,7 @@
 import notebook_tools as tools
 import pytest
 
-from minigpt.exercises import verdict as module
+from minigpt.course.exercises import verdict as module
 
 # For each exercise: the answer's code, and a part of the verdict that it must get.
 WRONG = {

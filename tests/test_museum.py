@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from minigpt import museum
 from minigpt.config import GPTConfig, TrainConfig
+from minigpt.course import faults
 from minigpt.inspection import capture_attention
 from minigpt.training import train
 
@@ -19,13 +19,13 @@ RUN = TrainConfig(
     eval_interval=100,
 )
 IDS = torch.tensor([[0, 3, 5, 1, 6, 2, 4, 0]])
-EXHIBITS = [museum.healthy, *museum.PATIENTS.values()]
-every_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=museum.name_of)
+EXHIBITS = [faults.healthy, *faults.PATIENTS.values()]
+every_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS, ids=faults.name_of)
 
 
 def model_of(exhibit, shape=SHAPE, scale=5.0):
     """An untrained exhibit, its matrices larger so that every path carries weight."""
-    model = museum.make(exhibit, shape, RUN).model
+    model = faults.make(exhibit, shape, RUN).model
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 2:
@@ -58,13 +58,13 @@ def past_reversed():
 @pytest.mark.parametrize(
     "exhibit",
     [
-        museum.healthy,
-        museum.no_positions,
-        museum.no_residual,
-        museum.scores_too_large,
-        museum.learning_rate_too_high,
+        faults.healthy,
+        faults.no_positions,
+        faults.no_residual,
+        faults.scores_too_large,
+        faults.learning_rate_too_high,
     ],
-    ids=museum.name_of,
+    ids=faults.name_of,
 )
 def test_only_the_leaking_mask_sees_a_later_token(exhibit):
     assert not moved(model_of(exhibit), later_changed(), position=2)
@@ -72,19 +72,19 @@ def test_only_the_leaking_mask_sees_a_later_token(exhibit):
 
 
 def test_leaking_mask_sees_a_later_token():
-    assert moved(model_of(museum.leaking_mask), later_changed(), position=2)
+    assert moved(model_of(faults.leaking_mask), later_changed(), position=2)
 
 
 def test_without_positions_the_order_of_the_past_changes_nothing():
     # With one block: deeper ones see different pasts on the way.
     shape = replace(SHAPE, n_layer=1)
-    for exhibit, changes in (museum.healthy, True), (museum.no_positions, False):
+    for exhibit, changes in (faults.healthy, True), (faults.no_positions, False):
         model = model_of(exhibit, shape, scale=20)
         assert moved(model, past_reversed(), position=-1) == changes
 
 
 def test_without_positions_none_are_learned():
-    exhibit = museum.make(museum.no_positions, SHAPE, RUN)
+    exhibit = faults.make(faults.no_positions, SHAPE, RUN)
     list(train(exhibit.model, torch.randint(7, (200,)), IDS[0], exhibit.config))
     assert not exhibit.model.position_embedding.weight.any()
 
@@ -93,23 +93,23 @@ def test_targets_not_shifted_learns_to_copy_on_text_that_nobody_can_know():
     generator = torch.Generator().manual_seed(0)
     text = torch.randint(7, (2000,), generator=generator)
     last = {}
-    for exhibit in museum.healthy, museum.targets_not_shifted:
-        made = museum.make(exhibit, SHAPE, RUN)
+    for exhibit in faults.healthy, faults.targets_not_shifted:
+        made = faults.make(exhibit, SHAPE, RUN)
         *_, step = train(made.model, text, text[:100], made.config)
         last[exhibit] = step.loss
-    assert last[museum.healthy] > 1.7
-    assert last[museum.targets_not_shifted] < 0.5
+    assert last[faults.healthy] > 1.7
+    assert last[faults.targets_not_shifted] < 0.5
 
 
 def test_targets_not_shifted_scores_each_position_by_its_own_token():
-    healthy = museum.make(museum.healthy, SHAPE, RUN).model
-    patient = museum.make(museum.targets_not_shifted, SHAPE, RUN).model
+    healthy = faults.make(faults.healthy, SHAPE, RUN).model
+    patient = faults.make(faults.targets_not_shifted, SHAPE, RUN).model
     torch.testing.assert_close(patient(IDS)[:, :-1], healthy(IDS)[:, 1:])
 
 
 def test_without_residual_a_dead_layer_kills_the_whole_stream():
-    for exhibit, alive in (museum.healthy, True), (museum.no_residual, False):
-        model = museum.make(exhibit, SHAPE, RUN).model
+    for exhibit, alive in (faults.healthy, True), (faults.no_residual, False):
+        model = faults.make(exhibit, SHAPE, RUN).model
         torch.nn.init.zeros_(model.blocks[0].feed_forward.down.weight)
         x = model.blocks[0](model.embed(IDS))
         assert bool(x.any()) == alive
@@ -117,12 +117,12 @@ def test_without_residual_a_dead_layer_kills_the_whole_stream():
 
 def test_without_residual_hardly_a_gradient_gets_back_to_the_positions():
     sizes = {}
-    for exhibit in museum.healthy, museum.no_residual:
-        model = museum.make(exhibit, SHAPE, RUN).model
+    for exhibit in faults.healthy, faults.no_residual:
+        model = faults.make(exhibit, SHAPE, RUN).model
         loss = torch.nn.functional.cross_entropy(model(IDS)[0, :-1], IDS[0, 1:])
         loss.backward()
         sizes[exhibit] = model.position_embedding.weight.grad.norm()
-    assert sizes[museum.no_residual] < sizes[museum.healthy] / 2
+    assert sizes[faults.no_residual] < sizes[faults.healthy] / 2
 
 
 def test_large_scores_are_multiplied_by_what_they_should_be_divided_by():
@@ -130,7 +130,7 @@ def test_large_scores_are_multiplied_by_what_they_should_be_divided_by():
     scores = q @ k.transpose(-2, -1) * 4**0.5
     scores = scores.masked_fill(~torch.ones(5, 5).bool().tril(), -torch.inf)
     right = scores.softmax(dim=-1) @ v
-    torch.testing.assert_close(museum.large_scores(q, k, v), right)
+    torch.testing.assert_close(faults.large_scores(q, k, v), right)
 
 
 def test_without_scaling_the_scores_are_plain_dot_products():
@@ -138,27 +138,27 @@ def test_without_scaling_the_scores_are_plain_dot_products():
     scores = q @ k.transpose(-2, -1)
     scores = scores.masked_fill(~torch.ones(5, 5).bool().tril(), -torch.inf)
     torch.testing.assert_close(
-        museum.unscaled_scores(q, k, v), scores.softmax(dim=-1) @ v
+        faults.unscaled_scores(q, k, v), scores.softmax(dim=-1) @ v
     )
-    made = museum.make(museum.no_scaling, SHAPE, RUN)
+    made = faults.make(faults.no_scaling, SHAPE, RUN)
     attends = [block.attention.attend for block in made.model.blocks]
-    assert attends == [museum.unscaled_scores] * SHAPE.n_layer
+    assert attends == [faults.unscaled_scores] * SHAPE.n_layer
 
 
 def test_large_scores_give_one_place_more_weight():
     largest = {}
-    for exhibit in museum.healthy, museum.scores_too_large:
+    for exhibit in faults.healthy, faults.scores_too_large:
         model = model_of(exhibit)
-        with torch.no_grad(), museum.capture_own_attention(model) as maps:
+        with torch.no_grad(), faults.capture_own_attention(model) as maps:
             model(IDS)
         largest[exhibit] = maps[0][0, :, -1].amax(dim=-1).mean()
-    assert largest[museum.scores_too_large] > 2 * largest[museum.healthy]
+    assert largest[faults.scores_too_large] > 2 * largest[faults.healthy]
 
 
 def test_learning_rate_too_high_is_ten_times_as_high_and_nothing_else():
     healthy, patient = (
-        museum.make(exhibit, SHAPE, RUN)
-        for exhibit in (museum.healthy, museum.learning_rate_too_high)
+        faults.make(exhibit, SHAPE, RUN)
+        for exhibit in (faults.healthy, faults.learning_rate_too_high)
     )
     assert patient.config.learning_rate == 10 * RUN.learning_rate
     assert patient.config.muon_learning_rate == 10 * RUN.muon_learning_rate
@@ -167,14 +167,14 @@ def test_learning_rate_too_high_is_ten_times_as_high_and_nothing_else():
 
 
 def test_patients_are_the_six_each_once():
-    assert sorted(museum.PATIENTS) == ["A", "B", "C", "D", "E", "F"]
-    assert len({museum.name_of(e) for e in museum.PATIENTS.values()}) == 6
+    assert sorted(faults.PATIENTS) == ["A", "B", "C", "D", "E", "F"]
+    assert len({faults.name_of(e) for e in faults.PATIENTS.values()}) == 6
 
 
 @every_exhibit
 def test_exhibits_start_from_the_weights_of_the_seed(exhibit):
-    before, after = (museum.make(exhibit, SHAPE, RUN).model for _ in range(2))
-    healthy = museum.make(museum.healthy, SHAPE, RUN).model
+    before, after = (faults.make(exhibit, SHAPE, RUN).model for _ in range(2))
+    healthy = faults.make(faults.healthy, SHAPE, RUN).model
     for (name, a), b, c in zip(
         before.named_parameters(), after.parameters(), healthy.parameters(), strict=True
     ):
@@ -185,7 +185,7 @@ def test_exhibits_start_from_the_weights_of_the_seed(exhibit):
 
 @every_exhibit
 def test_exhibits_can_be_trained_and_raise_no_error(exhibit):
-    made = museum.make(exhibit, SHAPE, RUN)
+    made = faults.make(exhibit, SHAPE, RUN)
     text = torch.randint(7, (200,), generator=torch.Generator().manual_seed(0))
     steps = train(made.model, text, IDS[0], made.config)
     losses = [step.loss for step, _ in zip(steps, range(20), strict=False)]
@@ -196,9 +196,9 @@ def test_exhibits_can_be_trained_and_raise_no_error(exhibit):
 
 
 def test_own_attention_of_a_healthy_model_is_what_inspection_captures():
-    model = model_of(museum.healthy)
+    model = model_of(faults.healthy)
     with torch.no_grad():
-        with museum.capture_own_attention(model) as own:
+        with faults.capture_own_attention(model) as own:
             seen = model(IDS)
         with capture_attention(model) as known:
             model(IDS)
@@ -208,9 +208,9 @@ def test_own_attention_of_a_healthy_model_is_what_inspection_captures():
 
 
 def test_own_attention_shows_a_leak_that_inspection_would_mend():
-    model = model_of(museum.leaking_mask)
+    model = model_of(faults.leaking_mask)
     with torch.no_grad():
-        with museum.capture_own_attention(model) as own:
+        with faults.capture_own_attention(model) as own:
             model(IDS)
         with capture_attention(model) as mended:
             model(IDS)
@@ -222,9 +222,9 @@ def test_own_attention_shows_a_leak_that_inspection_would_mend():
 def test_own_attention_leaves_no_trace_also_after_an_error(exhibit):
     model = model_of(exhibit)
     before = [block.attention.attend for block in model.blocks]
-    with torch.no_grad(), museum.capture_own_attention(model):
+    with torch.no_grad(), faults.capture_own_attention(model):
         model(IDS)
     assert [block.attention.attend for block in model.blocks] == before
-    with pytest.raises(IndexError), museum.capture_own_attention(model):
+    with pytest.raises(IndexError), faults.capture_own_attention(model):
         model(IDS + SHAPE.vocab_size)
     assert [block.attention.attend for block in model.blocks] == before

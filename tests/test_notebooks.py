@@ -7,7 +7,7 @@ from itertools import pairwise
 import notebook_tools as tools
 import pytest
 
-from minigpt.exercises import exercise_names
+from minigpt.course.exercises import exercise_names
 
 LESSONS = tools.existing()
 # The trailer (00) and the final notebook (06) are not lessons like the others.

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigpt import novelty
+from minigpt.course import overlap
+from minigpt.course.overlap import (
+    copied_lengths,
+    longest_copy,
+    repeated_share,
+    whole_runs,
+)
 from minigpt.data import read_text
-from minigpt.files import DATA
-from minigpt.novelty import copied_lengths, longest_copy, repeated_share, whole_runs
+from minigpt.paths import TEXTS
 
 examples = settings(deadline=None)
 short_texts = st.text(alphabet="abc ", max_size=30)
@@ -27,7 +32,7 @@ def lengths_by_definition(text: str, source: str) -> list[int]:
 
 
 def test_the_examples_in_the_docstrings_are_true():
-    assert doctest.testmod(novelty).failed == 0
+    assert doctest.testmod(overlap).failed == 0
 
 
 @examples
@@ -70,7 +75,7 @@ def test_longest_copy_at_the_edges(text, source, copy):
 
 
 def test_a_piece_of_the_fables_is_found_whole_and_soon():
-    fables = read_text(DATA / "fables.txt")
+    fables = read_text(TEXTS / "fables.txt")
     start = time.perf_counter()
     assert (
         longest_copy(fables[500_000:501_000] + "~", fables) == fables[500_000:501_000]

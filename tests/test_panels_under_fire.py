@@ -30,18 +30,18 @@ from ipywidgets import (
     Widget,
 )
 
-from minigpt import widgets
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig
-from minigpt.files import DATA
+from minigpt.course import widgets
+from minigpt.course.widgets import race
+from minigpt.course.widgets.attention import LINES as OWN_LINES
 from minigpt.model import GPT
+from minigpt.paths import TEXTS
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
-from minigpt.widgets import race
-from minigpt.widgets.attention import LINES as OWN_LINES
 
 CHANGES = 1000
-LINES = (DATA / "fables.txt").read_text(encoding="utf-8")[:20_000].splitlines()
+LINES = (TEXTS / "fables.txt").read_text(encoding="utf-8")[:20_000].splitlines()
 LINES = [line for line in LINES if 0 < len(line) < 60][:40]
 BAD = ("", "€", "x" * 30_000, "\ud800", "<b>&", "\0")
 WITH_OPTIONS = (Dropdown, SelectionSlider, ToggleButtons)
@@ -236,7 +236,7 @@ def test_the_fable_button(checkpoint, tried):
 SHAPE = GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)
 RUN = TrainConfig(batch_size=4, max_iters=30, warmup_iters=3, eval_interval=10)
 IDS = torch.randint(9, (300,), generator=torch.Generator().manual_seed(0))
-KNOWN = Baselines(uniform=2.2, single=2.1, pairs=1.9)
+KNOWN = Baselines(uniform=2.2, unigram=2.1, bigram=1.9)
 
 
 def test_the_race(monkeypatch, tried):

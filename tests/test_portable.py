@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minigpt.files import ROOT
+from minigpt.paths import HOME as ROOT
 
 SHIPPED = [*ROOT.glob("minigpt/**/*.py"), *ROOT.glob("data/*.py")]
 SHIPPED += ROOT.glob("benchmarks/*.py")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from minigpt import precision
+from minigpt import device as devices
 from minigpt.attention import causal_attention, fused_attention
 from minigpt.config import GPTConfig, TrainConfig
+from minigpt.device import autocast_context, has_native_bfloat16
 from minigpt.model import GPT
-from minigpt.precision import multiplies_bfloat16, products
 from minigpt.training import train
 
 CPU = torch.device("cpu")
@@ -27,9 +27,9 @@ CPU = torch.device("cpu")
 def test_auto_is_bfloat16_where_the_device_multiplies_it(
     monkeypatch, name, capable, lower
 ):
-    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: capable)
+    monkeypatch.setattr(devices, "has_native_bfloat16", lambda device: capable)
     x = torch.ones(2, 2)
-    with products(name, CPU):
+    with autocast_context(name, CPU):
         assert (x @ x).dtype == (torch.bfloat16 if lower else torch.float32)
     assert (x @ x).dtype == torch.float32
 
@@ -47,12 +47,12 @@ def test_what_a_cpu_says_of_itself(monkeypatch, capabilities, expected):
     monkeypatch.setattr(
         torch.cpu, "get_capabilities", lambda: capabilities, raising=False
     )
-    assert multiplies_bfloat16(CPU) is expected
+    assert has_native_bfloat16(CPU) is expected
 
 
 def test_a_release_that_cannot_say_stays_in_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert multiplies_bfloat16(CPU) is False
+    assert has_native_bfloat16(CPU) is False
 
 
 def test_fused_attention_is_the_formula_in_bfloat16():

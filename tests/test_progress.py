@@ -8,7 +8,7 @@ from notebook_tools import COURSE, NOTEBOOKS, exercise_cells, path_of
 from write_solutions import PAGE, SECTION, section
 
 from minigpt.cli import main
-from minigpt.exercises.progress import verdicts
+from minigpt.course.exercises.progress import verdicts
 
 AXIS = "✗ the softmax runs over the wrong axis: each row, over its keys, sums to 1"
 VARIANCE = (

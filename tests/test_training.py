@@ -13,7 +13,7 @@ from minigpt.training import (
     TrainingDiverged,
     cross_entropy,
     evaluate,
-    learning_rate_share,
+    lr_multiplier,
     random_batch,
     train,
 )
@@ -131,14 +131,14 @@ def test_a_text_shorter_than_a_block_is_refused_with_both_numbers():
 
 def test_learning_rate_rises_and_falls():
     config = TrainConfig(max_iters=110, warmup_iters=10, min_lr_ratio=0.1)
-    shares = [learning_rate_share(i, config) for i in range(111)]
+    shares = [lr_multiplier(i, config) for i in range(111)]
     assert shares[0] == pytest.approx(0.1)
     assert shares[10] == max(shares) == 1
     assert shares[60] == pytest.approx(0.55)
     assert shares[110] == pytest.approx(0.1)
     linear = replace(config, schedule="linear", min_lr_ratio=0.0)
-    assert learning_rate_share(60, linear) == pytest.approx(0.5)
-    assert learning_rate_share(60, replace(config, schedule="constant")) == 1
+    assert lr_multiplier(60, linear) == pytest.approx(0.5)
+    assert lr_multiplier(60, replace(config, schedule="constant")) == 1
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

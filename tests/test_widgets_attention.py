@@ -9,13 +9,13 @@ import torch
 from ipywidgets import HBox
 from markup import plain
 
-from minigpt import widgets
 from minigpt.config import GPTConfig
+from minigpt.course import widgets
+from minigpt.course.widgets.attention import LINES, WORDS
+from minigpt.course.widgets.attention_html import attention_map_html, where_it_looks
 from minigpt.inspection import capture_attention
 from minigpt.model import GPT
 from minigpt.tokenizer import CharTokenizer
-from minigpt.widgets.attention import LINES, WORDS
-from minigpt.widgets.looking import attention_map_html, where_it_looks
 
 CHARACTERS = "".join(sorted(set("".join(LINES) + "<&>\"'\n")))
 BLOCK, LAYERS, HEADS = 128, 3, 2

@@ -7,9 +7,9 @@ import time
 import pytest
 import torch
 
-from minigpt import widgets
-from minigpt.widgets import block
-from minigpt.widgets.block import NORMS, fresh_blocks, measure, run_blocks
+from minigpt.course import widgets
+from minigpt.course.widgets import block
+from minigpt.course.widgets.block import NORMS, fresh_blocks, measure, run_blocks
 
 
 @pytest.fixture

@@ -11,20 +11,27 @@ import pytest
 import torch
 from thread_tools import at_once
 
-from minigpt import widgets
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.config import GPTConfig
+from minigpt.course import widgets
+from minigpt.course.widgets.playgrounds import Playground, SideBySide
+from minigpt.course.widgets.playgrounds.shared_controls import (
+    LARGEST_SEED,
+    LONGEST_PROMPT,
+    usual_prompt,
+)
+from minigpt.course.widgets.playgrounds.stream import Stream
 from minigpt.decoding import generate
 from minigpt.decoding.support import obstacle
 from minigpt.inspection import capture_attention
 from minigpt.model import GPT
 from minigpt.sampling import next_token_logits, next_token_probabilities
 from minigpt.tokenizer import BPETokenizer, CharTokenizer
-from minigpt.widgets.playing import Playground, SideBySide
-from minigpt.widgets.playing.desk import LARGEST_SEED, LONGEST_PROMPT, usual_prompt
-from minigpt.widgets.playing.stream import Stream
 
 PROMPT = "THE CROW"  # the few fables that the model has read know no X
+
+
+PLAYGROUND = "minigpt.course.widgets.playgrounds"
 
 
 @pytest.fixture(scope="module")
@@ -382,7 +389,7 @@ def test_bars_follow_a_slider_without_running_the_model(play, checkpoint, monkey
 
     before = play.inspector.bars.value
     monkeypatch.setattr(GPT, "forward", never)  # of every twin too
-    monkeypatch.setattr("minigpt.widgets.playing.writer.generate", fake_generate)
+    monkeypatch.setattr(f"{PLAYGROUND}.writer.generate", fake_generate)
     play.writer.temperature.value = 0.2
     assert play.inspector.bars.value != before and play.problem.value == ""
 

@@ -10,12 +10,12 @@ import torch
 from ipywidgets import Button, Dropdown
 from thread_tools import WAIT, at_once
 
-from minigpt import widgets
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
+from minigpt.course import widgets
+from minigpt.course.widgets import race as module
+from minigpt.course.widgets.race import SWITCHES, live_curve
 from minigpt.training import train
-from minigpt.widgets import race as module
-from minigpt.widgets.race import SWITCHES, live_curve
 
 SHAPE = GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)
 RUN = TrainConfig(
@@ -28,7 +28,7 @@ RUN = TrainConfig(
 )
 LONG = replace(RUN, max_iters=100_000)
 TEXT = torch.randint(9, (300,), generator=torch.Generator().manual_seed(0))
-KNOWN = Baselines(uniform=2.2, single=2.1, pairs=1.9)
+KNOWN = Baselines(uniform=2.2, unigram=2.1, bigram=1.9)
 
 
 class Panel:
@@ -186,7 +186,7 @@ def test_one_message_at_a_time():
 
 
 def steps():
-    made = module.museum.make(module.museum.healthy, SHAPE, RUN)
+    made = module.faults.make(module.faults.healthy, SHAPE, RUN)
     return train(made.model, TEXT, TEXT, made.config)
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from markup import plain
 
-from minigpt import widgets
 from minigpt.config import GPTConfig
+from minigpt.course import widgets
+from minigpt.course.widgets.sampling import SHOWN, bars_html, place_html
 from minigpt.model import GPT
 from minigpt.tokenizer import CharTokenizer
-from minigpt.widgets.sampling import SHOWN, bars_html, place_html
 
 CHARACTERS = "\n !&.<>?abcdefghijklmnopqrstuvwxyzT"
 SENTENCE = "The <fox> & i."

@@ -7,13 +7,13 @@ import time
 import pytest
 import torch
 
-from minigpt import widgets
 from minigpt.checkpoint import load_checkpoint
-from minigpt.files import DATA, SHIPPED_CHECKPOINT
+from minigpt.course import widgets
+from minigpt.course.widgets import fable_panel
+from minigpt.paths import SHIPPED_CHECKPOINT, TEXTS
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
-from minigpt.widgets import start
 
-TEXT = (DATA / "fables.txt").read_text(encoding="utf-8")[:60_000]
+TEXT = (TEXTS / "fables.txt").read_text(encoding="utf-8")[:60_000]
 TOKENIZERS = {
     "characters": CharTokenizer.from_text(TEXT),
     "BPE, V = 400": BPETokenizer.train(TEXT, 400),
@@ -213,7 +213,9 @@ def test_only_the_last_press_is_seen(shipped):
 def test_button_shows_characters_of_several_tokens_whole(shipped, monkeypatch):
     tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
     written = tokenizer.encode("и ворона 🦊")
-    monkeypatch.setattr(start, "generate", lambda *args, **settings: iter(written))
+    monkeypatch.setattr(
+        fable_panel, "generate", lambda *args, **settings: iter(written)
+    )
     panel = widgets.fable_button(shipped.model, tokenizer)
     title, _, press, problem, view = panel.children
     title.value = "Лиса "

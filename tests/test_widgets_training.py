@@ -12,13 +12,12 @@ import pytest
 import torch
 from thread_tools import at_once
 
-from minigpt import widgets
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
-from minigpt.data import make_dataset
-from minigpt.model import GPT
-from minigpt.widgets.training import (
+from minigpt.course import widgets
+from minigpt.course.widgets.loss_curve import Curve, curve_svg, smooth
+from minigpt.course.widgets.training import (
     TrainingPanel,
     choices,
     run,
@@ -26,17 +25,18 @@ from minigpt.widgets.training import (
     timing,
     trainer,
 )
-from minigpt.widgets.training.curve import Curve, curve_svg, smooth
-from minigpt.widgets.training.pace import Gate, Pace, Stopped, patiently
-from minigpt.widgets.training.run import plan
-from minigpt.widgets.training.trainer import Trainer
+from minigpt.course.widgets.training.pace import Gate, Pace, Stopped, patiently
+from minigpt.course.widgets.training.run import plan
+from minigpt.course.widgets.training.trainer import Trainer
+from minigpt.data import make_dataset
+from minigpt.model import GPT
 
 SHAPE = GPTConfig(block_size=16, n_layer=1, n_head=2, n_embd=16)
 CONFIG = TrainConfig(
     batch_size=4, optimizer="muon", learning_rate=4e-3, warmup_iters=5, dtype="float32"
 )
 ITERATIONS = 60
-KNOWN = Baselines(uniform=4.1, single=3.2, pairs=2.3)
+KNOWN = Baselines(uniform=4.1, unigram=3.2, bigram=2.3)
 
 
 @pytest.fixture(autouse=True)

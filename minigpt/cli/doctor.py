@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from minigpt.files import CHECKPOINTS, DATA, ROOT, SHIPPED_CHECKPOINT
+from minigpt.paths import CHECKPOINTS, DATA, HOME, SHIPPED_CHECKPOINT, TEXTS
 
 PIP = "python -m pip install"
 OLDEST_PYTHON = (3, 11)
@@ -70,11 +70,11 @@ def check_python() -> Iterator[Finding]:
 
 def check_course() -> Iterator[Finding]:
     """Look for the course's own files beside the package."""
-    if (DATA / "fables.txt").is_file():
-        yield good(f"course in {ROOT}")
+    if (TEXTS / "fables.txt").is_file():
+        yield good(f"course in {HOME}")
     else:
         yield bad(
-            f"the course's files are not in {ROOT}",
+            f"the course's files are not in {HOME}",
             f"run '{PIP} -e .' in a clone of the course",
         )
 
@@ -110,7 +110,7 @@ def check_package(
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
-        yield bad(f"{title} is not installed", f"{PIP} -e '.{extra}' in {ROOT}")
+        yield bad(f"{title} is not installed", f"{PIP} -e '.{extra}' in {HOME}")
         return
     oldest = lower_bound(name)
     if _numbers(found) < _numbers(oldest):

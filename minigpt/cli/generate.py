@@ -7,7 +7,7 @@ from pathlib import Path
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli.texts import choose_language
 from minigpt.cli.writing import Settings, continuation, show
-from minigpt.files import CHECKPOINTS, SHIPPED_CHECKPOINT
+from minigpt.paths import CHECKPOINTS, SHIPPED_CHECKPOINT
 
 USUAL_LENGTH = 200
 

@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from minigpt.checkpoint import save_checkpoint
 from minigpt.cli import until_nobody_reads
-from minigpt.cli.runs import Run
 from minigpt.data import Dataset
-from minigpt.files import CHECKPOINTS, DATA
 from minigpt.model import GPT
+from minigpt.paths import CHECKPOINTS, DATA
+from minigpt.run import Run
 from minigpt.training import Step, TrainingDiverged, evaluate
 
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}"

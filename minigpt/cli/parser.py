@@ -14,7 +14,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from minigpt.config import PRESETS, GPTConfig, TrainConfig
-from minigpt.files import CHECKPOINTS, DATA
+from minigpt.paths import CHECKPOINTS, DATA
 
 CONFIG_FIELDS = {
     field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
 
-from minigpt.exercises.progress import (
+from minigpt.course.exercises.progress import (
     Learner,
     class_of,
     in_course_order,
     stumbling_blocks,
 )
-from minigpt.files import ROOT
+from minigpt.paths import HOME
 
 MOST_BLOCKS = 5
 LESSON = re.compile(
-    "|".join(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
+    "|".join(path.stem for path in (HOME / "notebooks").glob("0*.ipynb"))
     + r"|\(\d+\)|-Copy\d*"  # a browser's second download, JupyterLab's duplicate
 )
 
@@ -27,7 +27,7 @@ def run(folder: Path | None) -> None:
     Raises:
         ValueError: there are no notebooks in the folder.
     """
-    folder = ROOT / "notebooks" if folder is None else folder
+    folder = HOME / "notebooks" if folder is None else folder
     notebooks = {path: owner(path, folder) for path in notebooks_in(folder)}
     if not notebooks:
         raise ValueError(f"there are no notebooks in {folder}")

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from minigpt.atomic import check_writable
 from minigpt.cli import until_nobody_reads
 from minigpt.cli.keeper import Keeper
-from minigpt.cli.runs import Run, begin, find_newest, take_up
 from minigpt.data import Dataset, load_dataset
-from minigpt.distributed import World, choose_gpu, process_group
-from minigpt.files import CHECKPOINTS, DATA, check_writable
+from minigpt.device import use_local_gpu
+from minigpt.distributed import World, process_group
+from minigpt.paths import CHECKPOINTS, DATA
+from minigpt.run import Run, begin, find_newest, take_up
 from minigpt.training import TrainingDiverged
 
 
@@ -33,7 +35,7 @@ def run(
     if resume is not None and preset is not None:
         raise ValueError("--resume keeps the preset of its checkpoint: leave one out")
     dataset = load_dataset(data_dir)
-    choose_gpu()
+    use_local_gpu()
     if resume is None:
         training = begin(dataset, preset or "laptop", changes or {})
     else:

@@ -148,7 +148,7 @@ def exact(model: GPT, text: Sequence[int], u: float, settings: Settings) -> int:
     probabilities = sampling.next_token_probabilities(
         logits, settings.temperature, settings.top_k, settings.top_p
     )
-    return sampling.pick(probabilities, u)
+    return sampling.inverse_cdf(probabilities, u)
 
 
 def uniform_numbers(generator: torch.Generator) -> Iterator[float]:

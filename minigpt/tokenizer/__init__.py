@@ -1,23 +1,23 @@
 """Turn text into ids and back: by characters, byte pairs or words."""
 
-from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, visible
-from minigpt.tokenizer.bpe import BPETokenizer, byte_ids
-from minigpt.tokenizer.char import CharTokenizer
-from minigpt.tokenizer.kinds import (
-    load_tokenizer,
-    save_tokenizer,
-    tokenizer_from_dict,
-    tokenizer_to_json,
-    train_tokenizer,
-)
-from minigpt.tokenizer.merging import (
+from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, as_ids, visible
+from minigpt.tokenizer.bpe import (
+    BPETokenizer,
+    byte_ids,
     count_pairs,
     learn_merges,
     merge_pair,
     most_frequent,
+    split_words,
 )
-from minigpt.tokenizer.splitting import split_words
+from minigpt.tokenizer.char import CharTokenizer
 from minigpt.tokenizer.streaming import stream_text
+from minigpt.tokenizer.vocab import (
+    load_tokenizer,
+    tokenizer_from_dict,
+    tokenizer_to_json,
+    train_tokenizer,
+)
 from minigpt.tokenizer.word import WordTokenizer
 
 __all__ = [
@@ -26,13 +26,13 @@ __all__ = [
     "CharTokenizer",
     "Tokenizer",
     "WordTokenizer",
+    "as_ids",
     "byte_ids",
     "count_pairs",
     "learn_merges",
     "load_tokenizer",
     "merge_pair",
     "most_frequent",
-    "save_tokenizer",
     "split_words",
     "stream_text",
     "tokenizer_from_dict",

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from operator import index
 from typing import Any, Protocol
 
 # Prepared data is stored as unsigned 16-bit numbers.
@@ -67,6 +68,28 @@ def check_text(text: str) -> None:
         raise ValueError(
             f"lone surrogate {text[error.start]!r} at position {error.start}: it is "
             "half of a character and cannot be stored as UTF-8; remove it"
+        ) from None
+
+
+def as_ids(ids: Any) -> list[int]:
+    """Return any one-dimensional integers as a list of ints.
+
+    Args:
+        ids: a list, tuple, range, iterator, NumPy array or tensor.
+
+    Raises:
+        ValueError: they are not one-dimensional, or not integers.
+    """
+    try:
+        values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
+        if not isinstance(values, list) or any(isinstance(i, bool) for i in values):
+            raise TypeError
+        return [index(i) for i in values]
+    except TypeError:
+        shape = getattr(ids, "shape", None)
+        what = f"shape {tuple(shape)}" if shape is not None else type(ids).__name__
+        raise ValueError(
+            f"ids must be whole numbers in one dimension, not {what}"
         ) from None
 
 

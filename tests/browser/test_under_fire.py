@@ -18,10 +18,10 @@ IMPORTS = f"""
 import asyncio, re, sys
 sys.path.append({str(TESTS)!r})
 import test_panels_under_fire as fire
-from minigpt import widgets
+from minigpt.course import widgets
 from minigpt.checkpoint import load_checkpoint
-from minigpt.files import SHIPPED_CHECKPOINT
-from minigpt.widgets.training import TrainingPanel
+from minigpt.paths import SHIPPED_CHECKPOINT
+from minigpt.course.widgets.training import TrainingPanel
 checkpoint = load_checkpoint(SHIPPED_CHECKPOINT)
 
 def offline_panel():  # without the one text that has to be downloaded

@@ -1,0 +1,1 @@
+"""What exists for the lessons: exercises, figures, panels, and faults to find."""

@@ -1,0 +1,14 @@
+"""Name the colours of figures and panels.
+
+The first four are Okabe and Ito's, which colour-blind readers can tell apart. The CSS
+colours follow JupyterLab's theme; what stands behind the comma is for other pages.
+"""
+
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+COLOURS = [BLUE, VERMILLION, GREEN, PURPLE]
+GREY = "#767676"
+
+INK = "var(--jp-ui-font-color1, #202020)"
+FAINT = "var(--jp-ui-font-color2, #666666)"
+GRID = "var(--jp-border-color2, #dddddd)"
+PAPER = "var(--jp-layout-color0, #ffffff)"

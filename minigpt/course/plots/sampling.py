@@ -1,0 +1,243 @@
+"""Draw how a model chooses: its bars, its entropy, what it repeats and copies."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
+from minigpt.course.plots.style import WIDTH, figure
+from minigpt.tokenizer import visible
+
+
+def next_bars(
+    distributions: Mapping[str, ArrayLike],
+    tokens: Sequence[str],
+    title: str,
+    count: int = 10,
+    before: ArrayLike | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of next-token probabilities (V,), side by side by their names.
+
+    The `count` tokens that are most probable in the first one stand in the same order
+    everywhere, and what all others share in one hatched bar after them. What the
+    probabilities were `before` is outlined behind them.
+    """
+    made, row = plt.subplots(
+        1,
+        len(distributions),
+        figsize=(WIDTH, 3.2),
+        sharey=True,
+        squeeze=False,
+    )
+    ranking = before if before is not None else next(iter(distributions.values()))
+    order = np.argsort(-np.asarray(ranking), kind="stable")[:count]
+    for axes, (name, values) in zip(row[0], distributions.items(), strict=True):
+        draw_next_bars(axes, np.asarray(values), tokens, order, before)
+        if len(distributions) > 1:
+            axes.set_title(name, loc="center", fontsize=10.5)
+    row[0][0].set_ylabel("probability")
+    _title_above(made, title)
+    return made, list(row[0])
+
+
+def draw_next_bars(
+    axes: Axes,
+    probabilities: ArrayLike,
+    tokens: Sequence[str],
+    order: ArrayLike,
+    before: ArrayLike | None = None,
+) -> None:
+    """Draw the bars of the tokens in `order`, and of all others together."""
+    order = np.asarray(order)
+    places = np.arange(len(order) + 1)
+    if before is not None:
+        axes.bar(
+            places,
+            _with_others(np.asarray(before), order),
+            color="none",
+            edgecolor=GREY,
+            linestyle=":",
+            width=0.8,
+        )
+    bars = axes.bar(
+        places, _with_others(np.asarray(probabilities), order), color=BLUE, width=0.8
+    )
+    bars[-1].set(facecolor="white", hatch="////", edgecolor=BLUE)
+    labels = [visible(tokens[i]) for i in order]
+    axes.set_xticks(places, [*labels, "others"], fontsize=10)
+    axes.get_xticklabels()[-1].set(rotation=90, fontsize=8.5)
+    axes.tick_params(axis="x", length=0)
+
+
+def _with_others(probabilities: np.ndarray, order: np.ndarray) -> np.ndarray:
+    shown = probabilities[order]
+    return np.append(shown, max(probabilities.sum() - shown.sum(), 0))
+
+
+def _title_above(made: Figure, title: str) -> None:
+    made.suptitle(title, x=0.01, ha="left", fontsize=12)
+
+
+def draw_by_chance(
+    probabilities: ArrayLike, tokens: Sequence[str], u: float, title: str
+) -> tuple[Figure, Axes]:
+    """Return a figure of the line from 0 to 1 in stretches, with u falling into one."""
+    values = np.asarray(probabilities, dtype=float)
+    ends = values.cumsum()
+    hit = int((ends <= u).sum())
+    made, axes = figure(title, height=2.0)
+    for i, (value, end) in enumerate(zip(values, ends, strict=True)):
+        axes.barh(
+            0,
+            value,
+            left=end - value,
+            height=0.5,
+            color=BLUE if i == hit else "#dbe9f4",
+            edgecolor="white",
+        )
+        label = f"{visible(tokens[i])}\n{value:g}"
+        ink = "white" if i == hit else "black"
+        axes.text(end - value / 2, 0, label, ha="center", va="center", color=ink)
+    axes.annotate(
+        f"u = {u:g}",
+        (u, 0.26),
+        xytext=(u, 0.75),
+        ha="center",
+        color=VERMILLION,
+        arrowprops={"arrowstyle": "-|>", "color": VERMILLION, "lw": 1.8},
+    )
+    axes.set(xlim=(0, 1), ylim=(-0.3, 0.95), yticks=[], xlabel="cumulative sum")
+    axes.set_xticks([0, *ends])
+    axes.spines["left"].set_visible(False)
+    return made, axes
+
+
+def entropy_along(
+    entropy: ArrayLike,
+    tokens: Sequence[str],
+    title: str,
+    surprise: ArrayLike | None = None,
+) -> tuple[Figure, Axes]:
+    """Return a figure of the entropy (T,) in nats before each of the tokens (T,).
+
+    Args:
+        surprise: what each token then cost, -ln of its probability (T,).
+    """
+    made, axes = figure(title)
+    places = np.arange(len(tokens))
+    axes.bar(places, np.asarray(entropy), color=BLUE, width=0.8, alpha=0.85)
+    top = float(np.asarray(entropy).max())
+    axes.text(0.99, 0.97, "bar: entropy before it", **_corner(axes, BLUE))
+    if surprise is not None:
+        axes.plot(places, np.asarray(surprise), "o", color=VERMILLION, markersize=4)
+        top = max(top, float(np.asarray(surprise).max()))
+        axes.text(0.99, 0.89, "dot: what it cost", **_corner(axes, VERMILLION))
+    axes.set_xticks(places, [visible(t) for t in tokens], fontsize=9)
+    axes.tick_params(axis="x", length=0)
+    axes.set(ylim=(0, 1.25 * top), xlim=(-0.8, len(tokens) - 0.2))
+    axes.set_ylabel("nats")
+    axes.set_xlabel("the text, one character after the other")
+    return made, axes
+
+
+def _corner(axes: Axes, colour: str) -> dict[str, object]:
+    return {"transform": axes.transAxes, "ha": "right", "va": "top", "color": colour}
+
+
+def repeat_maps(
+    texts: Mapping[str, str], title: str, window: int = 6
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure that marks where a text repeats a run of its own characters.
+
+    A mark at (i, j) says: the `window` characters at i stand at j too, earlier. A
+    stretch that is written twice becomes a diagonal.
+    """
+    made, row = plt.subplots(
+        1, len(texts), figsize=(WIDTH, 3.9), squeeze=False, sharey=True
+    )
+    for axes, (name, text) in zip(row[0], texts.items(), strict=True):
+        starts = range(len(text) - window + 1)
+        _, codes = np.unique(
+            [text[i : i + window] for i in starts], return_inverse=True
+        )
+        later, earlier = np.nonzero(np.tril(codes[:, None] == codes[None, :], k=-1))
+        axes.plot(later, earlier, ".", color=BLUE, markersize=1.5, rasterized=True)
+        axes.plot([0, len(codes)], [0, len(codes)], color=GREY, lw=0.8, ls=":")
+        axes.set(xlim=(0, len(codes)), ylim=(0, len(codes)), aspect="equal")
+        axes.set_title(name, loc="center", fontsize=10.5)
+        axes.set_xlabel("position in the text")
+    row[0][0].set_ylabel("same characters at")
+    _title_above(made, title)
+    return made, list(row[0])
+
+
+def copied_runs(
+    runs: Mapping[str, Sequence[tuple[int, int]]], title: str
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of the runs that texts share with a source, a row for each text.
+
+    Over each character stands the length of the longest run that it belongs to.
+
+    Args:
+        runs: (start, length) in characters of each text's runs, by the text's name.
+    """
+    made, column = plt.subplots(
+        len(runs),
+        1,
+        figsize=(WIDTH, 1.1 + 1.35 * len(runs)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for n, (axes, (name, found)) in enumerate(
+        zip(column[:, 0], runs.items(), strict=True)
+    ):
+        colour = COLOURS[n % len(COLOURS)]
+        axes.stairs(_covering(found), fill=True, color=colour, alpha=0.85)
+        axes.set_title(name, loc="left", fontsize=10.5, color=colour, pad=3)
+        axes.set_ylabel("run length")
+    column[-1, 0].set_xlabel("position in the text (characters)")
+    column[0, 0].set_ylim(bottom=0)
+    _title_above(made, title)
+    return made, list(column[:, 0])
+
+
+def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return for each position the length of the longest run that covers it."""
+    covering = np.zeros(max((start + length for start, length in runs), default=1))
+    for start, length in runs:
+        part = covering[start : start + length]
+        np.maximum(part, length, out=part)
+    return covering
+
+
+def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure of the positions that are computed to write `steps` tokens.
+
+    On the left each step computes all positions up to its own, as it must without a
+    cache; on the right the first step computes the prompt, every other one position.
+    """
+    made, row = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
+    step, position = np.mgrid[:steps, : prompt + steps - 1]
+    needed = position < prompt + step
+    new = needed & ((position >= prompt + step - 1) | (step == 0))
+    for axes, computed, name in (
+        (row[0], needed, "without a cache"),
+        (row[1], new, "with a cache"),
+    ):
+        # 0 not there yet, 1 kept from before, 2 computed in this step.
+        state = needed.astype(int) + computed
+        axes.imshow(state, cmap=ListedColormap(["white", "#dbe9f4", BLUE]), vmax=2)
+        axes.set_title(
+            f"{name}: {int(computed.sum())} computed", loc="center", fontsize=10.5
+        )
+        axes.set_xlabel("position in the text")
+        axes.set_aspect("auto")
+    row[0].set_ylabel("step (one new token each)")
+    _title_above(made, title)
+    return made, list(row)

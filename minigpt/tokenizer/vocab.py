@@ -1,0 +1,105 @@
+"""Choose a tokenizer, save it as `vocab.json` and load it again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from minigpt.tokenizer.base import Tokenizer
+from minigpt.tokenizer.bpe import BPETokenizer
+from minigpt.tokenizer.char import CharTokenizer
+from minigpt.tokenizer.word import WordTokenizer
+
+KINDS: dict[str, type[CharTokenizer | BPETokenizer | WordTokenizer]] = {
+    "char": CharTokenizer,
+    "bpe": BPETokenizer,
+    "word": WordTokenizer,
+}
+
+
+def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Tokenizer:
+    """Return a tokenizer of that kind, learned from the text.
+
+    Args:
+        kind: "char", "bpe" or "word".
+        text: what to learn from.
+        vocab_size: how many tokens at most; None for 1000 (bpe) or 5000 (word). Of
+            characters there are as many as the text has.
+
+    Raises:
+        ValueError: the kind is unknown, the size does not suit it, or the text holds
+            nothing to learn.
+    """
+    _check_kind(kind)
+    if kind == "bpe":
+        return BPETokenizer.train(text, 1000 if vocab_size is None else vocab_size)
+    if kind == "word":
+        return WordTokenizer.from_text(text, 5000 if vocab_size is None else vocab_size)
+    if vocab_size is not None:
+        raise ValueError(
+            f"a char tokenizer cannot have {vocab_size} tokens by choice: the "
+            "characters of the text decide it; leave the vocabulary size out"
+        )
+    return CharTokenizer.from_text(text)
+
+
+def _check_kind(kind: object) -> None:
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"unknown tokenizer {kind!r}: choose from {', '.join(KINDS)}")
+
+
+def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
+    """Return the tokenizer whose `to_dict` gave these fields.
+
+    >>> tokenizer_from_dict({"type": "char", "characters": "abc"})
+    <CharTokenizer of 3 tokens>
+
+    Raises:
+        ValueError: the fields do not describe a tokenizer.
+    """
+    if not isinstance(fields, dict):
+        raise ValueError(
+            f"a tokenizer is stored as a dict, not {type(fields).__name__}"
+        )
+    _check_kind(fields.get("type"))
+    return KINDS[fields["type"]].from_dict(fields)
+
+
+def tokenizer_to_json(tokenizer: Tokenizer) -> str:
+    """Return the tokenizer as JSON that people can read too.
+
+    >>> print(tokenizer_to_json(BPETokenizer([(71, 68), (51, 256)])))
+    {
+     "type": "bpe",
+     "merges": [
+      [71, 68],
+      [51, 256]
+     ]
+    }
+    """
+    fields = [
+        f"{json.dumps(name)}: {_to_json(value)}"
+        for name, value in tokenizer.to_dict().items()
+    ]
+    return "{\n " + ",\n ".join(fields) + "\n}"
+
+
+def _to_json(value: object) -> str:
+    """Return the value as JSON, each entry of a list on a line of its own."""
+    if isinstance(value, list) and value:
+        entries = [json.dumps(entry, ensure_ascii=False) for entry in value]
+        return "[\n  " + ",\n  ".join(entries) + "\n ]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def load_tokenizer(path: str | Path) -> Tokenizer:
+    """Return the tokenizer of a `vocab.json` file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file holds something else.
+    """
+    data = Path(path).read_bytes()
+    try:
+        return tokenizer_from_dict(json.loads(data.decode("utf-8")))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} holds no usable tokenizer: {error}") from error
