@@ -1,41 +1,54 @@
-"""Keep a model in one file: weights, config, tokenizer, and what training needs."""
+"""Keep a model in one file: weights, config, tokenizer, and the state of its training.
+
+All distrust of files lives here: what is saved can be loaded, and what is loaded has
+been checked.
+"""
 
 import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from minigpt.atomic import write_whole
 from minigpt.config import GPTConfig, TrainConfig
+from minigpt.device import find_device
+from minigpt.distributed import unwrap
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer, tokenizer_from_dict
 
-FORMAT, VERSION = "minigpt checkpoint", 1
+FORMAT, VERSION = "minigpt checkpoint", 2
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a stopped run needs to go on as if it had never been stopped.
+    """What a stopped run needs to continue as if it had never stopped.
 
     Attributes:
         config: how the run trains.
-        iteration: updates made so far.
+        iteration: number of updates so far.
         optimizer: the optimizer's `state_dict()`.
         val_losses: (iteration, nats per token) of each evaluation so far.
+        run_id: names the run; of two runs in one folder the later one sorts last.
+        text_id: a hash of the training and validation ids.
+        seconds: time spent training.
     """
 
     config: TrainConfig
     iteration: int
     optimizer: dict[str, Any]
     val_losses: list[tuple[int, float]] = field(default_factory=list)
+    run_id: str = ""
+    text_id: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that was saved, with its tokenizer; `training` is None if it was shipped
-    for writing only."""
+    """A saved model with its tokenizer; `training` is None if it was exported."""
 
     model: GPT
     tokenizer: Tokenizer
@@ -43,46 +56,86 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    path: Path,
-    model: GPT,
+    path: str | Path,
+    model: nn.Module,
     tokenizer: Tokenizer,
     training: TrainingState | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write everything to one `.pt` file, whole or not at all.
 
-    `dtype` is that of the weights in the file: float16 halves it, and is only for
-    models that will not be trained on.
+    Args:
+        model: a `GPT`, which may be wrapped by `torch.compile`.
+        training: what is needed to continue; None exports the model for writing only.
+        dtype: of the weights in the file. float16 halves the file.
 
     Raises:
+        ValueError: the file could not be loaded again: the model has other layers than
+            its config says, or another vocabulary than the tokenizer, or weights too
+            large for the dtype.
         OSError: in one line, if it cannot be written.
     """
+    model = unwrap(model)
+    if not isinstance(model, GPT):
+        raise ValueError(f"only a GPT can be saved, not a {type(model).__name__}")
+    weights = {name: w.to(dtype).cpu() for name, w in model.state_dict().items()}
+    try:
+        _check_vocabulary(tokenizer, model.config)
+        _check_weights(weights, model.config)
+    except ValueError as error:
+        raise ValueError(f"this model cannot be saved: {error}") from error
+    if dtype != torch.float32 and not all(w.isfinite().all() for w in weights.values()):
+        raise ValueError(f"some weights are too large for {dtype}: use float32")
     content = {
         "format": FORMAT,
         "version": VERSION,
         "model_config": asdict(model.config),
-        "weights": {name: w.to(dtype).cpu() for name, w in model.state_dict().items()},
+        "weights": weights,
         "tokenizer": tokenizer.to_dict(),
-        "training": asdict(training) if training else None,
+        "training": None if training is None else _training_to_dict(training),
     }
-    write_whole(path, lambda file: torch.save(content, file))
+    write_whole(Path(path), lambda file: torch.save(content, file))
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Return what `save_checkpoint` wrote; nothing inside the file is executed.
 
     Raises:
-        ValueError: in one line, if it is missing, damaged, foreign, of another
-            version, or its parts contradict each other.
+        ValueError: in one line, if the file is missing, damaged, foreign, or of another
+            version, if its parts contradict each other, or if this machine does not
+            have the device.
     """
+    path, device = Path(path), find_device(str(device))
     content = _read(path)
     try:
-        return _rebuild(content, device)
+        checkpoint = _rebuild(content)
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
             f"{path} does not hold together ({reason}): use another checkpoint"
         ) from error
+    checkpoint.model.to(device)
+    return checkpoint
+
+
+def peek(path: str | Path) -> TrainingState | None:
+    """Return only the state of the training, or None if the file has none.
+
+    Also None if the file is missing or damaged. It is read quickly: the weights stay
+    on the disk, and the optimizer's moments are not checked.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return _rebuild_training(content["training"])
+    except Exception:  # damaged files fail in torch.load with nearly any exception
+        return None
+
+
+def _training_to_dict(state: TrainingState) -> dict[str, Any]:
+    # `asdict(state)` would copy all of the optimizer's moments.
+    plain = {name: getattr(state, name) for name in state.__dataclass_fields__}
+    losses = [(int(i), float(loss)) for i, loss in state.val_losses]
+    return plain | {"config": asdict(state.config), "val_losses": losses}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -106,16 +159,23 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a minigpt checkpoint: use another one")
-    if content.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has format version {content.get('version')!r}, this program reads "
-            f"{VERSION}: train again, or use the minigpt it was made with"
-        )
+    _check_version(path, content)
     return content
 
 
+def _check_version(path: Path, content: dict[str, Any]) -> None:
+    version, config = content.get("version"), content.get("model_config")
+    # In version 1 the rotary embedding of modern models had other frequencies.
+    modern = isinstance(config, dict) and config.get("modern")
+    if version != VERSION and (version != 1 or modern):
+        raise ValueError(
+            f"{path} has format version {version!r}, and this program reads {VERSION}: "
+            "train again, or use the minigpt that saved it"
+        )
+
+
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that unpacks to more than it weighs, or is broken anywhere."""
+    """Refuse an archive that unpacks to more than its size, or is damaged anywhere."""
     with zipfile.ZipFile(path) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
             raise ValueError("the archive is compressed")
@@ -123,57 +183,76 @@ def _check_archive(path: Path) -> None:
             raise ValueError("the archive is damaged")
 
 
-def _rebuild(content: dict[str, Any], device: torch.device | str) -> Checkpoint:
+def _rebuild(content: dict[str, Any]) -> Checkpoint:
     config = GPTConfig(**content["model_config"])
     tokenizer = tokenizer_from_dict(content["tokenizer"])
+    _check_vocabulary(tokenizer, config)
+    weights = content["weights"]
+    _check_plain(weights.values())
+    _check_weights(weights, config)
+    with torch.random.fork_rng([]):  # the initial weights draw random numbers
+        model = GPT(config)
+    model.load_state_dict({name: w.float() for name, w in weights.items()})
+    training = _rebuild_training(content["training"])
+    if training is not None:
+        _check_plain(_tensors(training.optimizer))
+    return Checkpoint(model.eval(), tokenizer, training)
+
+
+def _check_vocabulary(tokenizer: Tokenizer, config: GPTConfig) -> None:
     if tokenizer.vocab_size != config.vocab_size:
         raise ValueError(
             f"its tokenizer has {tokenizer.vocab_size} tokens, "
             f"its model {config.vocab_size}"
         )
-    weights = content["weights"]
-    _check_weights(config, weights)
-    model = GPT(config)
-    _load_weights(model, weights)
-    return Checkpoint(
-        model.to(device).eval(), tokenizer, _rebuild_training(content["training"])
-    )
 
 
-def _check_weights(config: GPTConfig, weights: dict[str, torch.Tensor]) -> None:
-    """Raise ValueError unless the file really holds a model as large as it claims.
-
-    Looked at before such a model is built, or a small file could fill the memory.
-    """
-    if not all(w.is_floating_point() and w.is_contiguous() for w in weights.values()):
-        raise ValueError("its weights are not plain floating-point numbers")
-    C, T = config.n_embd, config.block_size
-    claimed = C * (config.vocab_size + 12 * C * config.n_layer)
-    if not config.modern:
-        claimed += C * T
+def _check_weights(weights: dict[str, Tensor], config: GPTConfig) -> None:
+    """Raise ValueError unless the weights are those of a `GPT` with that config."""
+    # A small file must not claim a billion layers: look before building a model, even
+    # one on the "meta" device, which has shapes but no memory.
     held = sum(w.numel() for w in weights.values())
-    if claimed > held or config.n_layer > len(weights):
-        raise ValueError(
-            f"its config claims a larger model than its {held:,} weights make"
-        )
+    if config.n_layer > len(weights) or 3 * config.n_embd**2 > held:
+        raise ValueError("its config claims a larger model than its weights make")
+    with torch.device("meta"):
+        expected = {n: tuple(w.shape) for n, w in GPT(config).state_dict().items()}
+    found = {name: tuple(w.shape) for name, w in weights.items()}
+    if found != expected:
+        name = min(n for n, _ in found.items() ^ expected.items())
+        raise ValueError(f"its {name} is not the one that its config describes")
 
 
-def _load_weights(model: GPT, weights: dict[str, torch.Tensor]) -> None:
-    expected = {name: w.shape for name, w in model.state_dict().items()}
-    if {name: w.shape for name, w in weights.items()} != expected:
-        raise ValueError("its weights do not have the shapes that its config claims")
-    model.load_state_dict({name: w.float() for name, w in weights.items()})
+def _check_plain(tensors: Any) -> None:
+    """Raise ValueError unless all are dense floating-point tensors in memory."""
+    for tensor in tensors:
+        dense = tensor.layout is torch.strided and not tensor.is_meta
+        if not (dense and tensor.is_contiguous() and tensor.is_floating_point()):
+            raise ValueError("it holds tensors that are not plain numbers")
+
+
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    """Yield every tensor inside nested dicts and lists."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, dict):
+        yield from _tensors(list(tree.values()))
+    elif isinstance(tree, list | tuple):
+        for branch in tree:
+            yield from _tensors(branch)
 
 
 def _rebuild_training(content: dict[str, Any] | None) -> TrainingState | None:
     if content is None:
         return None
     state = TrainingState(**{**content, "config": TrainConfig(**content["config"])})
+    ids_are_strings = all(isinstance(i, str) for i in (state.run_id, state.text_id))
     counted = type(state.iteration) is int and state.iteration >= 0
     measured = all(
         type(iteration) is int and isinstance(loss, float)
         for iteration, loss in state.val_losses
     )
-    if not counted or not measured or not isinstance(state.optimizer, dict):
+    timed = isinstance(state.seconds, float) and state.seconds >= 0
+    plain = ids_are_strings and counted and measured and timed
+    if not plain or not isinstance(state.optimizer, dict):
         raise ValueError("what it says about its training makes no sense")
     return state

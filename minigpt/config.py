@@ -106,6 +106,8 @@ class TrainConfig:
     Args:
         batch_size: B, sequences per iteration.
         max_iters: iterations, each one update of the weights.
+        minutes: train for this long, however many iterations that makes; 0 trains
+            for max_iters.
         optimizer: "adamw", or "muon": Muon on the matrices inside the blocks and
             AdamW on everything else.
         learning_rate: AdamW's highest learning rate.
@@ -131,6 +133,7 @@ class TrainConfig:
 
     batch_size: int = 32
     max_iters: int = 1000
+    minutes: float = 0.0
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     muon_learning_rate: float = 0.02
@@ -153,8 +156,8 @@ class TrainConfig:
         _check_positive(self, "batch_size", "max_iters", "learning_rate")
         _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
         _check_fraction(self, "beta1", "beta2")
-        for name in "warmup_iters", "weight_decay", "grad_clip":
-            if not getattr(self, name) >= 0:
+        for name in "minutes", "warmup_iters", "weight_decay", "grad_clip":
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(
                     f"{name} must be at least 0, not {getattr(self, name)}"
                 )

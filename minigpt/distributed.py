@@ -48,6 +48,15 @@ class World:
         return self.mean(torch.tensor(float(flag), device=device)) > 0
 
 
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the model without what torch.compile or `World.wrap` put around it."""
+    while True:
+        inner = getattr(model, "_orig_mod", None) or getattr(model, "module", None)
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
 @contextmanager
 def process_group(device: torch.device) -> Iterator[World]:
     """Join the processes of torchrun for as long as the context lasts."""

@@ -1,21 +1,21 @@
-"""Update the weights: AdamW everywhere, or Muon on the matrices inside the blocks.
+"""Update the weights with AdamW, or with Muon for the matrices inside the blocks.
 
 Sources: AdamW from Loshchilov and Hutter (2019); Muon from Jordan et al. (2024),
 https://kellerjordan.github.io/posts/muon/.
 """
 
-from collections.abc import Iterable
-from itertools import chain
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from minigpt.config import TrainConfig
+from minigpt.distributed import unwrap
 
-# Each step turns every singular value x into a x + b x³ + c x⁵. These three, worked out
-# as in "The Polar Express" (Amsel et al., 2025), bring all from 0.01 to 1 near 1 (0.73
-# to 1.27), for three fifths of the work of Muon's own five steps.
+# Each step maps every singular value x to a x + b x³ + c x⁵. These coefficients, found
+# as in "The Polar Express" (Amsel et al., 2025), bring all values from 0.01 to 1 close
+# to 1 (0.73 to 1.27) in three steps; Muon's original coefficients need five.
 POLAR_EXPRESS = (
     (8.0934, -23.6204, 17.4462),
     (3.6366, -2.7219, 0.5365),
@@ -26,8 +26,8 @@ POLAR_EXPRESS = (
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Return matrices (N, rows, columns) with their singular values brought near 1.
 
-    A Newton-Schulz iteration on N matrices of one shape at once, because a few large
-    products are faster than many small ones.
+    This is a Newton-Schulz iteration. It takes N matrices of one shape at once, because
+    a few large products are faster than many small ones.
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -38,151 +38,126 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):
-    """Momentum whose every update is made orthogonal, for matrices only.
+class MuonAdamW(torch.optim.Optimizer):
+    """Apply AdamW or Muon to each parameter group, as its "kind" says.
 
-    A group's "parts" says how many matrices each of its parameters holds, one above
-    the other: `qkv` holds three, and each is made orthogonal for itself.
+    Every group also holds "max_lr", the learning rate that `set_lr_multiplier` scales.
+    A Muon group's "parts" is the number of matrices stacked in each of its parameters:
+    the weight `qkv` holds three, and each is orthogonalized by itself.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float, momentum: float, weight_decay: float
-    ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, defaults | {"parts": 1})
+    def __init__(self, groups: list[dict[str, Any]]) -> None:
+        for group in groups:
+            group["max_lr"] = group["lr"]
+        super().__init__(groups, {})
+
+    def set_lr_multiplier(self, multiplier: float) -> None:
+        """Set the learning rate of every group to `multiplier` times its "max_lr"."""
+        for group in self.param_groups:
+            group["lr"] = group["max_lr"] * multiplier
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Update every matrix that has a gradient."""
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            by_shape: dict[torch.Size, list[Tensor]] = {}
-            for p in group["params"]:
-                if p.grad is not None:
-                    by_shape.setdefault(p.shape, []).append(p)
-            for params in by_shape.values():
-                self._update(params, group)
+            params = [p for p in group["params"] if p.grad is not None]
+            if group["kind"] == "muon":
+                for shape in dict.fromkeys(p.shape for p in params):
+                    self._muon([p for p in params if p.shape == shape], group)
+            else:
+                for p in params:
+                    self._adamw(p, group)
 
-    def _update(self, params: list[Tensor], group: dict) -> None:
+    def _adamw(self, p: Tensor, group: dict[str, Any]) -> None:
+        grad, state, (beta1, beta2) = p.grad, self.state[p], group["betas"]
+        assert grad is not None
+        if not state:
+            state["step"] = torch.tensor(0.0)
+            state["exp_avg"] = torch.zeros_like(p)
+            state["exp_avg_sq"] = torch.zeros_like(p)
+        state["step"] += 1
+        steps = state["step"].item()
+        mean = state["exp_avg"].lerp_(grad, 1 - beta1)
+        square = state["exp_avg_sq"].lerp_(grad.square(), 1 - beta2)
+        root = (square / (1 - beta2**steps)).sqrt_().add_(1e-8)
+        p.mul_(1 - group["lr"] * group["weight_decay"])
+        p.addcdiv_(mean, root, value=-group["lr"] / (1 - beta1**steps))
+
+    def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        """Update parameters of one shape: Nesterov momentum, then orthogonalization."""
         for p in params:
-            self.state[p].setdefault("momentum", torch.zeros_like(p))
+            if not self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+        momenta = [self.state[p]["momentum"] for p in params]
         grads = torch.stack([p.grad for p in params if p.grad is not None])
-        momenta = torch.stack([self.state[p]["momentum"] for p in params])
-        momenta.lerp_(grads, 1 - group["momentum"])
-        updates = grads.lerp(momenta, group["momentum"])  # Nesterov
+        for momentum, grad in zip(momenta, grads, strict=True):
+            momentum.lerp_(grad, 1 - group["momentum"])
+        updates = grads.lerp(torch.stack(momenta), group["momentum"])
         rows, columns = params[0].shape[0] // group["parts"], params[0].shape[1]
         updates = orthogonalize(updates.view(-1, rows, columns)).view_as(grads)
-        scale = max(1.0, rows / columns) ** 0.5
-        for p, momentum, update in zip(params, momenta, updates, strict=True):
-            self.state[p]["momentum"].copy_(momentum)
+        scale = math.sqrt(max(1.0, rows / columns))
+        for p, update in zip(params, updates, strict=True):
             p.mul_(1 - group["lr"] * group["weight_decay"])
             p.add_(update, alpha=-group["lr"] * scale)
 
-
-class Optimizer:
-    """One or more torch optimizers that move as one.
-
-    `param_groups` is the list of all their groups, each with its highest learning
-    rate under "max_lr".
-    """
-
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
-        for group in self.param_groups:
-            group["max_lr"] = group["lr"]
-
-    @property
-    def param_groups(self) -> list[dict]:
-        return list(chain.from_iterable(part.param_groups for part in self.parts))
-
-    def set_learning_rate(self, share: float) -> None:
-        """Set every group to that share of its highest learning rate."""
-        for group in self.param_groups:
-            group["lr"] = group["max_lr"] * share
-
-    def step(self) -> None:
-        for part in self.parts:
-            part.step()
-
-    def zero_grad(self) -> None:
-        for part in self.parts:
-            part.zero_grad(set_to_none=True)
-
-    def state_dict(self) -> dict:
-        return {"parts": [part.state_dict() for part in self.parts]}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Remember what `state_dict` gave of past gradients; settings stay one's own.
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the moments; learning rates and other settings stay as they are.
 
         Raises:
-            ValueError: it is the state of an optimizer of other parameters.
+            ValueError: the state belongs to other parameters or another optimizer.
         """
+        own = self.state_dict()["param_groups"]
         try:
-            self._remember(state)
-        except (LookupError, TypeError, AttributeError) as error:
-            raise ValueError("the state is not one of these optimizers") from error
+            saved = state_dict["param_groups"]
+            kinds = [[(g["kind"], len(g["params"])) for g in x] for x in (own, saved)]
+            fits = kinds[0] == kinds[1] and self._fits(state_dict["state"])
+        except (LookupError, TypeError, AttributeError):
+            fits = False
+        if not fits:
+            raise ValueError("the state belongs to another optimizer or another model")
+        super().load_state_dict({"state": state_dict["state"], "param_groups": own})
 
-    def _remember(self, state: dict) -> None:
-        parts = []
-        for own, part in zip(self.parts, state["parts"], strict=True):
-            groups = own.state_dict()["param_groups"]
-            sizes = [len(group["params"]) for group in groups]
-            if sizes != [len(group["params"]) for group in part["param_groups"]]:
-                raise ValueError("the optimizers do not have the same parameters")
-            _check_memory(own, part["state"])
-            parts.append({"state": part["state"], "param_groups": groups})
-        for own, part in zip(self.parts, parts, strict=True):
-            own.load_state_dict(part)
-
-
-def _check_memory(optimizer: torch.optim.Optimizer, state: dict) -> None:
-    """Raise ValueError unless the state remembers as much of every parameter."""
-    params = list(chain.from_iterable(g["params"] for g in optimizer.param_groups))
-    if not state:
-        return  # of an optimizer that has not made a step
-    muon = isinstance(optimizer, Muon)
-    names = {"momentum"} if muon else {"step", "exp_avg", "exp_avg_sq"}
-    for i, p in enumerate(params):
-        memory = state[i]
-        if memory.keys() != names or not all(map(_is_plain, memory.values())):
-            raise ValueError("it does not remember what it should of all parameters")
-        shapes = {name: () if name == "step" else p.shape for name in names}
-        if any(m.shape != shapes[name] for name, m in memory.items()):
-            raise ValueError("what it remembers has not the shape of its parameters")
+    def _fits(self, state: dict[int, dict[str, Tensor]]) -> bool:
+        """Return whether each parameter has its own moments, or none yet."""
+        params = [(p, g["kind"]) for g in self.param_groups for p in g["params"]]
+        for i, moments in state.items():
+            p, kind = params[i]
+            expected: dict[str, Any] = {"momentum": p.shape}
+            if kind == "adamw":
+                expected = {"step": (), "exp_avg": p.shape, "exp_avg_sq": p.shape}
+            if {name: tuple(m.shape) for name, m in moments.items()} != {
+                name: tuple(shape) for name, shape in expected.items()
+            }:
+                return False
+        return True
 
 
-def _is_plain(memory: object) -> bool:
-    """Whether it is a tensor that a fused kernel can work on without looking."""
-    return (
-        isinstance(memory, Tensor)
-        and memory.layout is torch.strided
-        and not memory.is_meta
-        and memory.is_floating_point()
-        and memory.is_contiguous()
-    )
+def make_optimizer(model: nn.Module, config: TrainConfig) -> MuonAdamW:
+    """Return the optimizer of a training config for all parameters of a model.
 
-
-def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
-    """Return the optimizer of that config; only matrices decay, and all are covered."""
-    matrices = {n: p for n, p in model.named_parameters() if p.ndim >= 2}
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    muon = None
-    if config.optimizer == "muon":
-        inside = {n: matrices.pop(n) for n in list(matrices) if n.startswith("blocks.")}
-        qkv = [p for n, p in inside.items() if n.endswith(".qkv.weight")]
-        others = [p for n, p in inside.items() if not n.endswith(".qkv.weight")]
-        muon = Muon(
-            [{"params": others}, {"params": qkv, "parts": 3}],
-            lr=config.muon_learning_rate,
-            momentum=0.95,
-            weight_decay=config.weight_decay,
-        )
-    adamw = torch.optim.AdamW(
-        [
-            {"params": list(matrices.values()), "weight_decay": config.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
-    )
-    return Optimizer(muon, adamw) if muon else Optimizer(adamw)
+    Only matrices decay. With "muon" the matrices inside the blocks are updated by Muon;
+    all other parameters, the embeddings among them, by AdamW.
+    """
+    named = dict(unwrap(model).named_parameters())
+    vectors = [p for p in named.values() if p.ndim < 2]
+    matrices = {n: p for n, p in named.items() if p.ndim >= 2}
+    adamw = {
+        "kind": "adamw",
+        "lr": config.learning_rate,
+        "betas": (config.beta1, config.beta2),
+    }
+    muon = {"kind": "muon", "lr": config.muon_learning_rate, "momentum": 0.95}
+    inside = {n: p for n, p in matrices.items() if n.startswith("blocks.")}
+    if config.optimizer != "muon":
+        inside = {}
+    qkv = [p for n, p in inside.items() if n.endswith(".qkv.weight")]
+    single = [p for n, p in inside.items() if not n.endswith(".qkv.weight")]
+    rest = [p for n, p in matrices.items() if n not in inside]
+    decay = config.weight_decay
+    groups = [
+        muon | {"params": single, "parts": 1, "weight_decay": decay},
+        muon | {"params": qkv, "parts": 3, "weight_decay": decay},
+        adamw | {"params": rest, "weight_decay": decay},
+        adamw | {"params": vectors, "weight_decay": 0.0},
+    ]
+    return MuonAdamW([group for group in groups if group["params"]])

@@ -1,43 +1,77 @@
-"""Begin a training run, or take up one that was saved."""
+"""Begin a training run or resume a saved one, and save it without replacing another."""
 
-from collections.abc import Iterator
+import hashlib
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-from minigpt.checkpoint import TrainingState, load_checkpoint
-from minigpt.config import GPTConfig, TrainConfig, get_preset
+from minigpt.checkpoint import (
+    TrainingState,
+    load_checkpoint,
+    peek,
+    save_checkpoint,
+)
+from minigpt.checkpoint_folder import FINAL, make_room
+from minigpt.config import GPTConfig, TrainConfig
 from minigpt.data import Dataset
 from minigpt.device import find_device
 from minigpt.model import GPT
-from minigpt.optim import Optimizer, make_optimizer
-from minigpt.training import Step, train
+from minigpt.optim import MuonAdamW, make_optimizer
+from minigpt.schedule import Clock, ClockSchedule, Schedule
+from minigpt.training import Step, TrainingDiverged, evaluate, train
 
 # Above these a typing error is likelier than a machine that can do it.
 MAX_PARAMETERS = 1_000_000_000
 MAX_BATCH_TOKENS = 10_000_000
 
 Config = TypeVar("Config", GPTConfig, TrainConfig)
+Measure = Callable[[GPT, Tensor], float | None]
 
 
 @dataclass
 class Run:
-    """A model in training and how far it is.
+    """A model in training, and how far it is.
 
     Attributes:
-        iteration: updates made so far.
+        run_id: names the run in its checkpoints; later runs sort last.
+        iteration: number of updates so far.
         val_losses: (iteration, nats per token) of each evaluation so far.
-        checkpoint: the last file that holds the run, if there is one.
+        clock: time spent in `steps`, its consumer's work between two steps included.
+        checkpoint: the file that was saved or resumed last.
+        set_aside: the folder that another run's files were moved to, if there were any.
     """
 
+    dataset: Dataset
     model: GPT
     config: TrainConfig
-    optimizer: Optimizer
+    optimizer: MuonAdamW
+    run_id: str = field(default_factory=lambda: _new_id())
     iteration: int = 0
     val_losses: list[tuple[int, float]] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
     checkpoint: Path | None = None
+    set_aside: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.text_id = text_id(self.dataset)
+        self._start, self._seconds_before = self.iteration, self.clock.seconds
+        self._folders: set[Path] = set()
+        self._plan()
+
+    def _plan(self) -> None:
+        self.schedule = (
+            ClockSchedule(self.config, self.clock)
+            if self.config.minutes
+            else Schedule(self.config)
+        )
 
     @property
     def device(self) -> torch.device:
@@ -46,116 +80,224 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all iterations are done."""
-        return self.iteration == self.config.max_iters
+        """Whether all iterations are done, or all minutes used."""
+        return self.schedule.finished(self.iteration)
 
-    def steps(self, dataset: Dataset) -> Iterator[Step]:
-        """Yield the steps that are left, keeping count of them."""
-        for step in train(
-            self.model,
-            dataset.train_ids,
-            dataset.val_ids,
-            self.config,
-            optimizer=self.optimizer,
-            start=self.iteration,
-        ):
-            self.iteration = step.iteration
-            if step.val_loss is not None:
-                self.val_losses.append((step.iteration, step.val_loss))
-            yield step
+    @property
+    def progress(self) -> float:
+        """The fraction of the run that is done, from 0 to 1."""
+        if isinstance(self.schedule, ClockSchedule):
+            return self.schedule.progress
+        return min(self.iteration / self.config.max_iters, 1.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How many seconds the rest of the run will take; None if nothing tells."""
+        if isinstance(self.schedule, ClockSchedule):
+            return max(self.schedule.budget - self.clock.seconds, 0.0)
+        done = self.iteration - self._start
+        if not done:
+            return None
+        per_iteration = (self.clock.seconds - self._seconds_before) / done
+        return (self.config.max_iters - self.iteration) * per_iteration
+
+    def steps(self, measure: Measure = evaluate) -> Iterator[Step]:
+        """Yield the steps that are left, and keep count of them.
+
+        Args:
+            measure: computes the validation loss; None instead of a number leaves the
+                evaluation for later.
+        """
+        self.clock.start()
+        try:
+            for step in train(
+                self.model,
+                self.dataset.train_ids,
+                self.dataset.val_ids,
+                self.config,
+                optimizer=self.optimizer,
+                start=self.iteration,
+                schedule=self.schedule,
+                measure=lambda model, ids: self._timed(measure, model, ids),
+            ):
+                self.iteration = step.iteration
+                self.record(step.val_loss)
+                yield step
+        finally:
+            self.clock.stop()
+
+    def _timed(self, measure: Measure, model: GPT, ids: Tensor) -> float | None:
+        began = time.perf_counter()
+        loss = measure(model, ids)
+        if loss is not None and isinstance(self.schedule, ClockSchedule):
+            self.schedule.evaluated(time.perf_counter() - began)
+        return loss
+
+    def record(self, val_loss: float | None) -> None:
+        """Keep a validation loss of the model as it is now; None is not kept."""
+        if val_loss is not None:
+            self.val_losses.append((self.iteration, val_loss))
+
+    def extend(self, minutes: float) -> None:
+        """Let the run go on for that much longer than it has trained so far."""
+        minutes += self.clock.seconds / 60
+        self.config = replace(self.config, minutes=minutes)
+        self._plan()
+
+    def save(self, path: str | Path) -> None:
+        """Write a checkpoint that the run can be resumed from.
+
+        What another run has saved in that folder is moved to a subfolder first, and so
+        is what this run has saved beyond the iteration that it was resumed from.
+
+        Raises:
+            TrainingDiverged: the model is broken, so it is not worth keeping.
+            OSError: the file cannot be written.
+        """
+        few = self.dataset.val_ids[: self.model.config.block_size + 1]
+        if not math.isfinite(evaluate(self.model, few)):
+            raise TrainingDiverged(
+                f"the model is broken after iteration {self.iteration}: start again "
+                f"with a learning rate below {self.config.learning_rate}"
+            )
+        path = Path(path)
+        if path.parent not in self._folders or self._is_another_runs(path):
+            start = self.iteration if path.parent in self._folders else self._start
+            moved = make_room(path.parent, self.run_id, start)
+            self.set_aside = moved or self.set_aside
+        self._folders.add(path.parent)
+        save_checkpoint(path, self.model, self.dataset.tokenizer, self.state())
+        self.checkpoint = path
+
+    def _is_another_runs(self, path: Path) -> bool:
+        if not path.exists():
+            return False
+        state = peek(path)
+        return state is None or state.run_id != self.run_id
 
     def state(self) -> TrainingState:
-        """Return what a checkpoint must hold so that the run can go on."""
+        """Return what a checkpoint needs so that the run can be resumed from it."""
         return TrainingState(
-            self.config, self.iteration, self.optimizer.state_dict(), self.val_losses
+            config=self.config,
+            iteration=self.iteration,
+            optimizer=self.optimizer.state_dict(),
+            val_losses=list(self.val_losses),
+            run_id=self.run_id,
+            text_id=self.text_id,
+            seconds=self.clock.seconds,
         )
 
 
-def begin(dataset: Dataset, preset_name: str, changes: dict) -> Run:
-    """Return a new run of that preset, fields in `changes` replaced.
+def begin(dataset: Dataset, shape: GPTConfig, config: TrainConfig) -> Run:
+    """Return a new run, nothing trained yet; the vocabulary is that of the data.
 
     Raises:
-        ValueError: a field is out of its range or does not suit the data.
+        ValueError: the model or its batches are too large, or the text is too short.
     """
-    preset = get_preset(preset_name)
-    vocab_size = dataset.tokenizer.vocab_size
-    shape = _changed(replace(preset.model, vocab_size=vocab_size), changes)
-    config = _changed(preset.training, changes)
+    shape = replace(shape, vocab_size=dataset.tokenizer.vocab_size)
     _check_lengths(dataset, shape.block_size)
     _check_size(shape)
     _check_batch(shape, config)
     device = find_device(config.device)
-    torch.manual_seed(config.seed)
-    model = GPT(shape).to(device)
-    return Run(model, config, make_optimizer(model, config))
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(config.seed)
+        model = GPT(shape).to(device)
+    return Run(dataset, model, config, make_optimizer(model, config))
 
 
-def take_up(dataset: Dataset, path: Path, changes: dict) -> Run:
-    """Return the run that was saved at `path`, training fields in `changes` replaced.
+def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> Run:
+    """Return the run that was saved at `path`.
+
+    Args:
+        changes: fields of `TrainConfig` to be replaced. With max_iters a run that was
+            given minutes goes by iterations from now on.
 
     Raises:
         ValueError: the checkpoint cannot be trained on with this data.
     """
+    path, changes = Path(path), changes or {}
     checkpoint = load_checkpoint(path)
     state, shape = checkpoint.training, checkpoint.model.config
     if state is None:
-        raise ValueError(f"{path} was saved for writing only: start a new run")
+        raise ValueError(f"{path} was exported for writing only: start a new run")
     if checkpoint.tokenizer.to_dict() != dataset.tokenizer.to_dict():
         raise ValueError(
             f"{path} was trained with another vocabulary than that of the data: "
             "prepare the text it was trained on, or start a new run"
         )
-    if _changed(shape, changes) != shape:
+    if state.text_id not in ("", text_id(dataset)):
+        raise ValueError(
+            f"{path} was trained on another text: prepare that text again, or start a "
+            "new run"
+        )
+    if changed(shape, changes) != shape:
         raise ValueError(
             f"the model in {path} cannot be given another shape: start a new run"
         )
-    config = _changed(state.config, changes)
-    beyond = state.iteration > config.max_iters
-    if beyond or (state.iteration == config.max_iters and _was_finished(path)):
-        raise ValueError(
-            f"{path} has done all of its {config.max_iters} iterations: to go on, "
-            "give a larger --max-iters"
-        )
+    if "max_iters" in changes:
+        changes = {"minutes": 0.0} | changes
+    config = changed(state.config, changes)
     _check_lengths(dataset, shape.block_size)
     _check_batch(shape, config)
     model = checkpoint.model.to(find_device(config.device))
-    optimizer = make_optimizer(model, config)
+    run = Run(
+        dataset,
+        model,
+        config,
+        make_optimizer(model, config),
+        state.run_id or _new_id(),
+        state.iteration,
+        list(state.val_losses),
+        Clock(state.seconds),
+        path,
+    )
     try:
-        optimizer.load_state_dict(state.optimizer)
+        run.optimizer.load_state_dict(state.optimizer)
     except ValueError as error:
         raise ValueError(
-            f"{path} was trained with another optimizer than {config.optimizer}: "
-            "start a new run"
+            f"{path} was trained with another optimizer than {config.optimizer}, or by "
+            "an earlier minigpt: start a new run"
         ) from error
-    return Run(model, config, optimizer, state.iteration, list(state.val_losses), path)
+    return run
 
 
-def _was_finished(path: Path) -> bool:
-    """Whether the run of that checkpoint has saved its end.
+def check_unfinished(run: Run) -> None:
+    """Raise ValueError if a resumed run has nothing left to do.
 
-    One that was killed between its last checkpoint and its end has not.
+    A run that was killed between its last checkpoint and `model_final.pt` still has to
+    save its end.
     """
-    final = path.with_name("model_final.pt")
-    return final.exists() and final.stat().st_mtime_ns >= path.stat().st_mtime_ns
-
-
-def find_newest(folder: Path) -> Path:
-    """Return the checkpoint in the folder that was written last.
-
-    Raises:
-        ValueError: there is none.
-    """
-    paths = [*folder.glob("model_iter_*.pt"), *folder.glob("model_final.pt")]
-    if not paths:
+    path, config = run.checkpoint, run.config
+    if not run.finished or path is None:
+        return
+    end = peek(path.with_name(FINAL))
+    ended = end is not None and end.run_id == run.run_id
+    if ended or config.minutes or run.iteration > config.max_iters:
+        done, option = f"{config.max_iters:,} iterations", "--max-iters"
+        if config.minutes:
+            done, option = f"{config.minutes:g} minutes", "--minutes"
         raise ValueError(
-            f"there is no checkpoint in {folder} to go on from: leave --resume out"
+            f"{path} has done all of its {done}: to continue, give a larger {option}"
         )
-    return max(paths, key=lambda path: path.stat().st_mtime_ns)
 
 
-def _changed(config: Config, changes: dict) -> Config:
+def changed(config: Config, changes: dict) -> Config:
+    """Return the config with those of the changes that are its fields."""
     own = {f.name for f in fields(config)}
     return replace(config, **{k: v for k, v in changes.items() if k in own})
+
+
+def text_id(dataset: Dataset) -> str:
+    """Return a hash of the training and validation ids."""
+    digest = hashlib.sha256()
+    for ids in dataset.train_ids, dataset.val_ids:
+        digest.update(ids.numpy().astype("<u2").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _new_id() -> str:
+    began = datetime.now(UTC).isoformat(timespec="microseconds")
+    return f"{began} {secrets.token_hex(4)}"
 
 
 def _check_lengths(dataset: Dataset, block_size: int) -> None:
@@ -167,8 +309,8 @@ def _check_lengths(dataset: Dataset, block_size: int) -> None:
         )
     if len(dataset.val_ids) < 2:
         raise ValueError(
-            "the last tenth of the text, to be tested on, has fewer than two tokens: "
-            "prepare a longer text"
+            "the validation text, the last tenth, has fewer than two tokens: prepare a "
+            "longer text"
         )
 
 

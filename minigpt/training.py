@@ -1,39 +1,42 @@
-"""Teach a model to predict the next token: loss, schedule, and the loop."""
+"""Train a model to predict the next token: the loss, the schedule and the loop."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minigpt.config import TrainConfig
+from minigpt.data import as_id_tensor
 from minigpt.device import autocast_context
 from minigpt.distributed import World
 from minigpt.model import GPT
-from minigpt.optim import Optimizer, make_optimizer
+from minigpt.optim import MuonAdamW, make_optimizer
+from minigpt.schedule import Schedule
 
 
 class TrainingDiverged(ValueError):
-    """The loss is no longer a number."""
+    """The loss is no longer a finite number."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration did.
+    """What one training iteration did.
 
     Attributes:
-        iteration: updates made so far, this one included; the first is 1.
+        iteration: number of updates so far, this one included; the first step has 1.
         loss: nats per token on this iteration's batch, before the update.
-        val_loss: nats per token on the whole validation text, after the update;
-            None between evaluations.
-        learning_rate: AdamW's, in this iteration.
-        grad_norm: of all gradients together, before clipping.
-        tokens: how many tokens the batch had.
-        seconds: how long the iteration took, evaluation not counted.
+        val_loss: nats per token on the whole validation text, after the update; None
+            if this iteration was not evaluated.
+        learning_rate: AdamW's learning rate in this iteration.
+        grad_norm: norm of all gradients together, before clipping.
+        tokens: number of tokens in the batch.
+        seconds: duration of the iteration, without the evaluation.
     """
 
     iteration: int
@@ -46,20 +49,25 @@ class Step:
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean of -ln p(target) in nats; logits (B, T, V), targets (B, T)."""
+    """Return the mean of -ln p(target) in nats.
+
+    Args:
+        logits: (B, T, V).
+        targets: ids (B, T).
+    """
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
 def random_batch(
     ids: Tensor, batch_size: int, block_size: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets (B, T), int64, cut from `ids` at random places.
+    """Return inputs and targets (B, T), int64, cut from `ids` at random positions.
 
-    The target of a position is the token after it, so a block of T tokens holds T
-    lessons.
+    The target of each position is the token after it, so that a block of T tokens
+    gives T training examples.
 
     Raises:
-        ValueError: the text is too short to cut a block and its last target from.
+        ValueError: the text is too short for a block and the token after it.
     """
     if len(ids) < block_size + 1:
         raise ValueError(
@@ -71,39 +79,30 @@ def random_batch(
     return windows[:, :-1], windows[:, 1:]
 
 
-def lr_multiplier(iteration: int, config: TrainConfig) -> float:
-    """Return the share of the highest learning rate used in iteration 0, 1, 2, ..."""
-    if iteration < config.warmup_iters:
-        return (iteration + 1) / config.warmup_iters
-    decay_iters = max(config.max_iters - config.warmup_iters, 1)
-    progress = min((iteration - config.warmup_iters) / decay_iters, 1.0)
-    falling = {
-        "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
-        "linear": 1 - progress,
-        "constant": 1.0,
-    }[config.schedule]
-    return config.min_lr_ratio + (1 - config.min_lr_ratio) * falling
+def evaluate(model: GPT, ids: Any, batch_tokens: int = 16_384) -> float:
+    """Return the loss in nats per token over all of `ids`, with dropout off.
 
+    The text is always cut into the same windows of one block each, so that the losses
+    of two models can be compared.
 
-def evaluate(model: GPT, ids: Tensor, batch_tokens: int = 16_384) -> float:
-    """Return the loss in nats per token over all of `ids`, dropout off.
-
-    The text is cut into windows of one block, always the same ones, so that two
-    evaluations of one model agree and two models can be compared.
+    Args:
+        ids: integers of one dimension.
+        batch_tokens: about how many tokens to process at once.
 
     Raises:
-        ValueError: there are fewer than two tokens: nothing to predict.
+        ValueError: there are fewer than two tokens, so nothing can be predicted.
     """
     return sum(evaluation(model, ids, batch_tokens)) / (len(ids) - 1)
 
 
 @torch.inference_mode()
-def evaluation(model: GPT, ids: Tensor, batch_tokens: int) -> Iterator[float]:
-    """Yield the parts of `evaluate`'s sum, so that it can be left between two.
+def evaluation(model: GPT, ids: Any, batch_tokens: int) -> Iterator[float]:
+    """Yield the terms of the sum in `evaluate`, one per batch.
 
     Raises:
-        ValueError: there are fewer than two tokens: nothing to predict.
+        ValueError: there are fewer than two tokens, so nothing can be predicted.
     """
+    ids = as_id_tensor(ids)
     if len(ids) < 2:
         raise ValueError("evaluation needs at least two tokens")
     device, T = next(model.parameters()).device, model.config.block_size
@@ -118,87 +117,108 @@ def evaluation(model: GPT, ids: Tensor, batch_tokens: int) -> Iterator[float]:
 
 
 def _windows(ids: Tensor, T: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield inputs and targets that cover `ids`, the last ones shorter than T."""
+    """Yield inputs and targets that cover `ids`; the last ones are shorter than T."""
     whole = (len(ids) - 1) // T
-    inputs, targets = (
-        ids[: whole * T].view(whole, T),
-        ids[1 : whole * T + 1].view(whole, T),
-    )
+    inputs = ids[: whole * T].view(whole, T)
+    targets = ids[1 : whole * T + 1].view(whole, T)
     for start in range(0, whole, batch_size):
-        part = slice(start, start + batch_size)
-        yield inputs[part].long(), targets[part].long()
+        rows = slice(start, start + batch_size)
+        yield inputs[rows].long(), targets[rows].long()
     if whole * T < len(ids) - 1:
         yield ids[None, whole * T : -1].long(), ids[None, whole * T + 1 :].long()
 
 
+@contextmanager
+def _seeded(seed: int, needed: bool) -> Iterator[None]:
+    """Seed PyTorch's global generators inside the block, and restore them after it."""
+    if not needed:
+        yield
+        return
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
 def train(
     model: GPT,
-    train_ids: Tensor,
-    val_ids: Tensor,
+    train_ids: Any,
+    val_ids: Any,
     config: TrainConfig,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: MuonAdamW | None = None,
     start: int = 0,
+    schedule: Schedule | None = None,
+    sample_batch: Callable[..., tuple[Tensor, Tensor]] = random_batch,
     measure: Callable[[GPT, Tensor], float | None] = evaluate,
 ) -> Iterator[Step]:
-    """Train `model` where it is, one iteration each time a `Step` is asked for.
+    """Train `model` in place and yield one `Step` per iteration.
 
-    Between two steps nothing runs: leave the loop whenever you like, and go on later
-    by giving the same `optimizer` and the iteration reached as `start`; a run so
-    continued ends on the very same weights. The random numbers of an iteration
-    depend on `config.seed` and its number alone (torch's global seed is set too,
-    for dropout).
+    Training advances only while the generator is being consumed, so leaving the loop
+    stops it safely. To continue later, pass the same `optimizer` and the number of
+    iterations done as `start`: the weights end up the same as without the break. The
+    random numbers of an iteration depend only on `config.seed` and its number;
+    PyTorch's global generators are left as they were.
 
     Args:
-        train_ids, val_ids: integer tensors of one dimension.
+        train_ids, val_ids: integers of one dimension.
         optimizer: from `make_optimizer(model, config)`; a new one by default.
-        start: how many iterations are done already.
-        measure: gives a step's `val_loss` where one is due.
+        start: number of iterations already done.
+        schedule: decides the learning rate, the evaluations and the end of the run; by
+            default by the iterations of `config`.
+        sample_batch: replaces `random_batch`, whose arguments it is called with.
+        measure: computes `val_loss` for the steps that are evaluated.
 
     Raises:
-        TrainingDiverged: the loss is NaN; the weights are those before this update.
+        TrainingDiverged: the loss is not finite; the last update is not made.
         ValueError: a text is too short.
     """
+    train_ids, val_ids = as_id_tensor(train_ids), as_id_tensor(val_ids)
     optimizer = optimizer or make_optimizer(model, config)
+    schedule = schedule or Schedule(config)
     device, block_size = next(model.parameters()).device, model.config.block_size
-    world, precision = World(), autocast_context(config.dtype, device)
+    world, autocast = World(), autocast_context(config.dtype, device)
     compiled = cast(nn.Module, torch.compile(model)) if config.compile else model
     forward = world.wrap(compiled)
+    dropout = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
     generator = torch.Generator()
-    model.zero_grad()  # a run that broke off may have left some
-    model.train()
-    for iteration in range(start, config.max_iters):
-        began = time.perf_counter()
-        generator.manual_seed(config.seed * 1_000_003 + iteration)
-        torch.manual_seed(config.seed * 1_000_003 + iteration)
-        batch = random_batch(train_ids, config.batch_size, block_size, generator)
-        inputs, targets = (world.shard(part).to(device) for part in batch)
-        with precision:
-            loss = cross_entropy(forward(inputs), targets)
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(
-            model.parameters(), config.grad_clip or math.inf
-        )
-        batch_loss = world.mean(loss.detach())
-        if not math.isfinite(batch_loss):
-            raise TrainingDiverged(
-                f"the loss is {batch_loss} at iteration {iteration + 1}: start again "
-                f"with a learning rate below {config.learning_rate}"
+    model.zero_grad()  # an earlier run that was interrupted may have left gradients
+    iteration, was_training = start, model.training
+    try:
+        while not schedule.finished(iteration):
+            began = time.perf_counter()
+            model.train()
+            seed = config.seed * 1_000_003 + iteration
+            generator.manual_seed(seed)
+            batch = sample_batch(train_ids, config.batch_size, block_size, generator)
+            inputs, targets = (world.shard(part).to(device) for part in batch)
+            with autocast, _seeded(seed, dropout):
+                loss = cross_entropy(forward(inputs), targets)
+            loss.backward()
+            grad_norm = nn.utils.clip_grad_norm_(
+                model.parameters(), config.grad_clip or math.inf
             )
-        share = lr_multiplier(iteration, config)
-        optimizer.set_learning_rate(share)
-        with precision:
-            optimizer.step()
-        optimizer.zero_grad()
-        seconds = time.perf_counter() - began
-        done = iteration + 1
-        due = done % config.eval_interval == 0 or done == config.max_iters
-        yield Step(
-            iteration=done,
-            loss=batch_loss,
-            val_loss=measure(model, val_ids) if due else None,
-            learning_rate=config.learning_rate * share,
-            grad_norm=grad_norm.item(),
-            tokens=batch[0].numel(),
-            seconds=seconds,
-        )
+            batch_loss = world.mean(loss.detach())
+            if not math.isfinite(batch_loss):
+                raise TrainingDiverged(
+                    f"the loss is {batch_loss} at iteration {iteration + 1}: start "
+                    f"again with a learning rate below {config.learning_rate}"
+                )
+            multiplier = schedule.lr_multiplier(iteration)
+            optimizer.set_lr_multiplier(multiplier)
+            with autocast:
+                optimizer.step()
+            optimizer.zero_grad()
+            iteration += 1
+            seconds = time.perf_counter() - began
+            due = schedule.evaluation_due(iteration)
+            yield Step(
+                iteration=iteration,
+                loss=batch_loss,
+                val_loss=measure(model, val_ids) if due else None,
+                learning_rate=config.learning_rate * multiplier,
+                grad_norm=grad_norm.item(),
+                tokens=batch[0].numel(),
+                seconds=seconds,
+            )
+    finally:
+        model.train(was_training)

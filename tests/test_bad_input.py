@@ -15,7 +15,6 @@ from console_tools import QUICK
 
 from minigpt import atomic
 from minigpt.checkpoint import load_checkpoint
-from minigpt.cli.keeper import Keeper
 from minigpt.config import PRESETS
 from minigpt.data import make_dataset, save_dataset
 from minigpt.run import Run
@@ -224,14 +223,14 @@ def test_disk_full_at_any_byte(monkeypatch, minigpt, prepared, tmp_path, full_at
 
 
 def test_a_folder_that_vanishes_is_made_again(minigpt, monkeypatch, prepared, tmp_path):
-    folder, save = tmp_path / "run", Keeper.save
+    folder, save = tmp_path / "run", Run.save
 
-    def vanish(self, name):
-        if name == "model_iter_10.pt":
+    def vanish(self, path):
+        if path.name == "model_iter_10.pt":
             shutil.rmtree(folder)
-        save(self, name)
+        save(self, path)
 
-    monkeypatch.setattr(Keeper, "save", vanish)
+    monkeypatch.setattr(Run, "save", vanish)
     words = *QUICK, "--save-interval", 5, "--max-iters", 15
     result = minigpt("train", *words, "--data-dir", prepared, "--out-dir", folder)
     assert result.status == 0
@@ -242,15 +241,15 @@ def test_a_folder_that_vanishes_is_made_again(minigpt, monkeypatch, prepared, tm
 
 
 def test_a_folder_that_becomes_a_file(minigpt, monkeypatch, prepared, tmp_path):
-    folder, kept, save = tmp_path / "run", tmp_path / "kept", Keeper.save
+    folder, kept, save = tmp_path / "run", tmp_path / "kept", Run.save
 
-    def replace_by_a_file(self, name):
-        if name == "model_iter_10.pt":
+    def replace_by_a_file(self, path):
+        if path.name == "model_iter_10.pt":
             folder.rename(kept)
             folder.write_text("in the way")
-        save(self, name)
+        save(self, path)
 
-    monkeypatch.setattr(Keeper, "save", replace_by_a_file)
+    monkeypatch.setattr(Run, "save", replace_by_a_file)
     words = *QUICK, "--save-interval", 5, "--max-iters", 15
     result = minigpt("train", *words, "--data-dir", prepared, "--out-dir", folder)
     assert "could not write" in result.complaint and WHAT_TO_DO in result.complaint
@@ -498,15 +497,15 @@ def test_the_last_good_checkpoint_is_kept_and_named(minigpt, prepared, tmp_path)
 
 
 def test_a_broken_model_is_never_saved(minigpt, monkeypatch, prepared, tmp_path):
-    from minigpt.optim import Optimizer
+    from minigpt.optim import MuonAdamW
 
-    step = Optimizer.step
+    step = MuonAdamW.step
 
     def breaking(self):
         step(self)
         self.param_groups[0]["params"][0].data.fill_(float("nan"))
 
-    monkeypatch.setattr(Optimizer, "step", breaking)
+    monkeypatch.setattr(MuonAdamW, "step", breaking)
     words = *QUICK, "--data-dir", prepared, "--out-dir", tmp_path, "--save-interval", 1
     complaint = minigpt("train", *words).complaint
     assert "the model is broken after iteration 1" in complaint
@@ -518,7 +517,7 @@ def test_a_broken_model_is_never_saved(minigpt, monkeypatch, prepared, tmp_path)
     "error", [MemoryError(), RuntimeError("CUDA out of memory.\nTried to allocate")]
 )
 def test_out_of_memory(minigpt, monkeypatch, prepared, tmp_path, error):
-    def fail(self, dataset):
+    def fail(self):
         raise error
 
     monkeypatch.setattr(Run, "steps", fail)
@@ -530,6 +529,6 @@ def test_a_fault_of_the_program_shows_its_place(minigpt, monkeypatch, prepared):
     def fail(*arguments):
         raise RuntimeError("sizes 3 and 4 do not match")
 
-    monkeypatch.setattr("minigpt.cli.train.begin", fail)
+    monkeypatch.setattr("minigpt.cli.train.start", fail)
     with pytest.raises(RuntimeError, match="sizes 3 and 4"):
         minigpt("train", *QUICK, "--data-dir", prepared)

@@ -170,7 +170,7 @@ def test_code_in_a_malicious_file_does_not_run(path, tmp_path, place):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"version": 2}, "format version 2"),
+        ({"version": 3}, "format version 3"),
         ({"format": "other"}, "not a minigpt checkpoint"),
         ({"model_config": None}, "does not hold together"),
         ({"model_config": {"n_embd": 0}}, "n_embd must be above 0"),
@@ -205,7 +205,7 @@ def test_a_small_file_cannot_fill_the_memory(path, claim, modern):
 def test_other_shapes_are_refused(path):
     weights = torch.load(path, weights_only=True)["weights"]
     change(path, weights={n: w.flatten() for n, w in weights.items()})
-    assert "do not have the shapes" in refusal(path)
+    assert "is not the one that its config describes" in refusal(path)
     change(path, weights={n: w.expand(2**20, *w.shape) for n, w in weights.items()})
     assert "not plain" in refusal(path)
 
@@ -221,7 +221,7 @@ def test_a_compressed_archive_is_refused(path):
 
 
 def test_a_training_state_is_plain_data(path):
-    state = TrainingState(TrainConfig(), 3, {"parts": []})
+    state = TrainingState(TrainConfig(), 3, {"state": {}}, run_id="now", seconds=2.5)
     change(path, training=asdict(state))
     assert load_checkpoint(path).training == state
     change(path, training={**asdict(state), "iteration": "three"})

@@ -8,7 +8,7 @@ import torch
 
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
 from minigpt.data import load_dataset
-from minigpt.run import take_up
+from minigpt.run import resume
 
 TRIES = 200
 CONFIG_LIES = {
@@ -146,7 +146,7 @@ def test_an_optimizer_that_does_not_fit(trained, prepared, tmp_path, tried):
             content | {"training": content["training"] | {"optimizer": state}}, path
         )
         with pytest.raises(ValueError) as caught:
-            take_up(dataset, path, {"max_iters": 1000})
+            resume(dataset, path, {"max_iters": 1000})
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     tried(f"{len(cases)} states of an optimizer that do not fit the model")
 
@@ -172,7 +172,7 @@ def test_a_training_state_that_makes_no_sense(trained, prepared, tmp_path, chang
         change = {"config": state["config"] | change["config"]}
     torch.save(content | {"training": state | change}, path)
     with pytest.raises(ValueError) as caught:
-        take_up(load_dataset(prepared), path, {})
+        resume(load_dataset(prepared), path, {})
     assert "\n" not in str(caught.value)
 
 

@@ -17,7 +17,7 @@ import torch
 from console_tools import QUICK, call
 
 from minigpt.checkpoint import Checkpoint, load_checkpoint
-from minigpt.run import find_newest
+from minigpt.checkpoint_folder import find_furthest
 
 KILLS = 100
 ITERATIONS = 40
@@ -121,7 +121,7 @@ def test_killed_at_any_moment(start, straight, prepared, tmp_path, tried):
                 for path in left:
                     path.unlink()
             if any(folder.glob("*.pt")):
-                newest = load_checkpoint(find_newest(folder)).training
+                newest = load_checkpoint(find_furthest(folder)).training
                 assert newest is not None and newest.iteration >= reached
                 reached = newest.iteration
         for path in folder.glob("*.pt"):

@@ -162,7 +162,7 @@ def test_gradients_are_clipped(ids):
     class Spy:
         param_groups: list = []  # noqa: RUF012
 
-        def set_learning_rate(self, share):
+        def set_lr_multiplier(self, multiplier):
             pass
 
         def step(self):

@@ -7,28 +7,23 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 from thread_tools import at_once
 
+from minigpt import run
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.course import widgets
 from minigpt.course.widgets.loss_curve import Curve, curve_svg, smooth
-from minigpt.course.widgets.training import (
-    TrainingPanel,
-    choices,
-    run,
-    saving,
-    timing,
-    trainer,
-)
-from minigpt.course.widgets.training.pace import Gate, Pace, Stopped, patiently
-from minigpt.course.widgets.training.run import plan
+from minigpt.course.widgets.throttle import Throttle
+from minigpt.course.widgets.training import TrainingPanel, choices, trainer
+from minigpt.course.widgets.training.choices import Choice
+from minigpt.course.widgets.training.stop_control import StopControl, Stopped
 from minigpt.course.widgets.training.trainer import Trainer
-from minigpt.data import make_dataset
 from minigpt.model import GPT
 
 SHAPE = GPTConfig(block_size=16, n_layer=1, n_head=2, n_embd=16)
@@ -36,22 +31,15 @@ CONFIG = TrainConfig(
     batch_size=4, optimizer="muon", learning_rate=4e-3, warmup_iters=5, dtype="float32"
 )
 ITERATIONS = 60
+REAL_CONFIGS = Choice.configs
 KNOWN = Baselines(uniform=4.1, unigram=3.2, bigram=2.3)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Sizes and plans that train within a second."""
-    sizes = dict.fromkeys(("small", "laptop", "large"), (SHAPE, CONFIG))
-    monkeypatch.setattr(run, "sizes", lambda: sizes)
-
-    def plan(model, dataset, config, seconds, gate):
-        return replace(config, max_iters=ITERATIONS, eval_interval=20)
-
-    monkeypatch.setattr(trainer, "plan", plan)
-    monkeypatch.setattr(run, "plan", plan)
-    # Another number of threads adds up in another order.
-    monkeypatch.setattr(trainer, "choose_threads", lambda *a: torch.get_num_threads())
+    """Models and runs that train within a second, by iterations, not by the clock."""
+    config = replace(CONFIG, max_iters=ITERATIONS, eval_interval=20)
+    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, config))
 
 
 @pytest.fixture
@@ -62,6 +50,10 @@ def panel(fables, tmp_path):
     yield made
     made.stop()
     made.trainer.join(20)
+
+
+def final(panel):
+    return panel.trainer.folder / "model_final.pt"
 
 
 def wait_for(condition, seconds=20):
@@ -110,7 +102,7 @@ def test_it_trains_shows_and_saves(panel):
     assert made.run.val_losses[-1][1] < panel.baselines.uniform
     assert "validation" in panel.curve.value and "pairs" in panel.curve.value
     assert made.sample.startswith("THE SQUI") and made.sample[:40] in panel.sample.value
-    saved = load_checkpoint(made.path)
+    saved = load_checkpoint(final(panel))
     assert saved.training.iteration == ITERATIONS
     assert torch.equal(weights(saved.model), weights(panel.model))
     assert not panel.model.training
@@ -135,65 +127,6 @@ def test_panel_is_found_by_name_and_has_a_short_stable_text():
     assert repr(widgets.training_panel()) == "<training panel>"
 
 
-def test_minutes_become_iterations_that_fit(fables, monkeypatch):
-    dataset = make_dataset(fables.read_text())
-    model = GPT(replace(SHAPE, vocab_size=dataset.tokenizer.vocab_size))
-    monkeypatch.setattr(run, "time_iteration", lambda *a: 0.01)
-    monkeypatch.setattr(run, "time_evaluation", lambda *a: 0.25)
-    planned = plan(model, dataset, CONFIG, 61.0, Gate())
-    # 61 s less 20 evaluations would be 56: a tenth of the time is for 24, 20 are made.
-    assert 5500 <= planned.max_iters <= 5600 and planned.eval_interval == 280
-    fewest = plan(model, dataset, CONFIG, 0.0, Gate())
-    assert fewest.max_iters == run.FEWEST_ITERATIONS
-    assert fewest.warmup_iters < fewest.max_iters
-
-
-def test_timing_leaves_the_model_as_it_is(fables):
-    dataset = make_dataset(fables.read_text())
-    model = GPT(replace(SHAPE, vocab_size=dataset.tokenizer.vocab_size))
-    before = weights(model)
-    assert timing.time_iteration(model, dataset, CONFIG, Gate()) > 0
-    assert timing.time_evaluation(model, dataset) > 0
-    assert torch.equal(weights(model), before), "it is a copy that is timed"
-
-
-def test_threads_are_chosen_by_the_clock_and_given_back(panel, fables, monkeypatch):
-    dataset, shape = make_dataset(fables.read_text()), replace(SHAPE, vocab_size=65)
-    tried = []
-
-    def take(model, dataset, config, gate):
-        tried.append(torch.get_num_threads())
-        return {1: 1.0, 2: 3.0, 4: 2.0}[tried[-1]]
-
-    monkeypatch.setattr(timing, "time_iteration", take)
-    with timing.threads_restored():
-        for most, chosen in ((1, 1), (2, 1), (4, 4)):
-            torch.set_num_threads(most)
-            timing.choose_threads(GPT(shape), dataset, CONFIG, Gate())
-            assert torch.get_num_threads() == chosen
-    assert tried == [1, 2, 2, 4]
-    before = torch.get_num_threads()
-    panel.train()
-    finish(panel)
-    assert torch.get_num_threads() == before
-
-
-def test_a_plan_is_changed_where_the_machine_asks_for_it(panel, monkeypatch):
-    slowly(monkeypatch, 0.002)
-    monkeypatch.setattr(trainer, "LOOKS", (0.2, 0.5))
-    panel.minutes.value = 0.1
-    panel.minutes.min = 0.02
-    panel.minutes.value = 0.06
-    began = time.perf_counter()
-    panel.train()
-    finish(panel)
-    assert time.perf_counter() - began < 15
-    made = panel.trainer.run
-    assert made.finished and made.config.max_iters != ITERATIONS
-    numbers = [step.iteration for step in panel.steps]
-    assert numbers == list(range(1, made.config.max_iters + 1))
-
-
 # Pause, stop, go on
 
 
@@ -210,7 +143,7 @@ def test_paused_and_stopped_is_the_run_that_never_was(panel, tmp_path, monkeypat
     wait_for(lambda: panel.trainer.saved)
     at = panel.trainer.run.iteration
     assert 10 <= at < ITERATIONS
-    assert load_checkpoint(panel.trainer.path).training.iteration == at
+    assert load_checkpoint(final(panel)).training.iteration == at
     time.sleep(0.1)
     assert panel.trainer.run.iteration == at
     panel.go_on()
@@ -234,16 +167,16 @@ def test_a_kernel_that_dies_loses_little(panel, tmp_path, monkeypatch):
     panel.train()
     finish(panel)
     straight = weights(panel.model)
-    panel.trainer.path.unlink()
+    final(panel).unlink()
 
     slowly(monkeypatch)
-    panel.trainer.saves = Pace(interval=0.1, share=1.0)
+    panel.trainer.saves = Throttle(interval=0.1)
     panel.train()
-    wait_for(panel.trainer.path.exists)
+    wait_for(final(panel).exists)
     assert panel.trainer.phase == "training"
     left = tmp_path / "left" / "model_final.pt"
     left.parent.mkdir()
-    shutil.copy(panel.trainer.path, left)
+    shutil.copy(final(panel), left)
     panel.stop()
     # What the file holds is the same run, a little earlier.
     assert 0 < load_checkpoint(left).training.iteration < ITERATIONS
@@ -254,14 +187,19 @@ def test_a_kernel_that_dies_loses_little(panel, tmp_path, monkeypatch):
     assert torch.equal(weights(other.model), straight)
 
 
-def test_a_new_run_leaves_the_saved_one_for_a_while(panel, monkeypatch):
+def test_a_new_run_keeps_the_saved_one(panel, monkeypatch):
     panel.train()
     finish(panel)
-    kept = panel.trainer.path.read_bytes()
+    kept = final(panel).read_bytes()
     slowly(monkeypatch)
     panel.train()
     at_iteration(panel, 10)
-    assert panel.trainer.path.read_bytes() == kept
+    assert final(panel).read_bytes() == kept
+    panel.stop()
+    finish(panel)
+    earlier = panel.trainer.folder / "earlier_1" / "model_final.pt"
+    assert earlier.read_bytes() == kept != final(panel).read_bytes()
+    assert str(earlier.parent) in panel.status.value
 
 
 def test_buttons_answer_within_half_a_second(panel, monkeypatch):
@@ -297,26 +235,25 @@ def test_buttons_offer_what_can_be_done(panel, monkeypatch):
     assert panel.pause_button.description == "Go on"
 
 
-def test_an_evaluation_is_left_and_made_up_for(panel, monkeypatch):
-    real, entered = run.evaluation, threading.Event()
+def test_an_evaluation_does_not_keep_pause_waiting(panel, monkeypatch):
+    real, entered = trainer.evaluation, threading.Event()
 
-    def slow(*args):
-        for part in real(*args):
-            entered.set()
-            time.sleep(0.02)
-            yield part
+    def endless(*args):
+        entered.set()
+        while True:
+            time.sleep(0.005)
+            yield 0.0
 
-    monkeypatch.setattr(run, "evaluation", slow)
-    monkeypatch.setattr(run, "EVAL_TOKENS", 16)
+    monkeypatch.setattr(trainer, "evaluation", endless)
     panel.train()
     assert entered.wait(20)
     panel.pause()
-    wait_for(lambda: panel.trainer.phase == "paused", seconds=0.5)
+    wait_for(lambda: panel.trainer.phase == "paused")
     assert panel.trainer.run.val_losses == []
-    monkeypatch.setattr(run, "evaluation", real)
+    monkeypatch.setattr(trainer, "evaluation", real)
     panel.go_on()
     finish(panel)
-    assert [n for n, _ in panel.trainer.run.val_losses][-1] == ITERATIONS
+    assert panel.trainer.run.val_losses[-1][0] == ITERATIONS
 
 
 def test_stopped_early_the_curve_has_its_end(panel, monkeypatch):
@@ -333,18 +270,47 @@ def test_a_finished_run_can_be_trained_on(panel):
     panel.train()
     finish(panel)
     before = weights(panel.model)
+    panel.minutes.min = 0.005
+    panel.minutes.value = 0.01
     panel.go_on()
     finish(panel)
-    assert panel.trainer.run.iteration == 2 * ITERATIONS
+    assert panel.trainer.phase == "finished"
+    assert panel.trainer.run.iteration > ITERATIONS
     assert not torch.equal(weights(panel.model), before)
 
 
-def test_stop_while_preparing_or_paused_ends_it(panel, monkeypatch):
-    monkeypatch.setattr(trainer, "plan", lambda *a: wait_for(lambda: a[-1].check()))
+def test_stop_while_preparing_ends_it(panel, monkeypatch):
+    def prepare(dataset, *configs):
+        panel.trainer._control.run(lambda: time.sleep(30))
+
+    monkeypatch.setattr(trainer, "begin", prepare)
     panel.train()
     panel.stop()
     finish(panel)
-    assert panel.trainer.phase in ("ready", "stopped") and not panel.trainer.problem
+    assert panel.trainer.phase == "ready" and not panel.trainer.problem
+
+
+def test_minutes_are_kept_by_a_schedule_that_follows_the_clock(panel):
+    assert Choice(minutes=3.0).minutes == 3.0
+    shape, config = REAL_CONFIGS(Choice("fables", "large", 3.0))
+    assert shape == choices.sizes()["large"] and config.minutes == 3.0
+    assert replace(config, minutes=0.0) == get_preset("laptop").training
+
+
+def test_a_pause_takes_nothing_from_the_minutes(panel, monkeypatch):
+    timed = replace(CONFIG, minutes=0.02)
+    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, timed))
+    slowly(monkeypatch)
+    panel.train()
+    at_iteration(panel, 3)
+    panel.pause()
+    wait_for(lambda: panel.trainer.phase == "paused")
+    before = panel.trainer.run.clock.seconds
+    time.sleep(0.3)
+    assert panel.trainer.run.clock.seconds == before
+    panel.go_on()
+    finish(panel)
+    assert panel.trainer.phase == "finished"
 
 
 def test_stop_while_paused_ends_the_wait(panel, monkeypatch):
@@ -395,24 +361,24 @@ def test_another_panel_ends_this_one(panel, tmp_path, monkeypatch):
 
 
 def test_a_panel_made_again_goes_on_with_what_is_still_being_saved(panel, monkeypatch):
-    fast = saving.save_checkpoint
+    fast = run.save_checkpoint
 
     def slow(*args):
         time.sleep(0.5)
         fast(*args)
 
     slowly(monkeypatch)
-    monkeypatch.setattr(saving, "save_checkpoint", slow)
+    monkeypatch.setattr(run, "save_checkpoint", slow)
     panel.train()
     at_iteration(panel, 10)
-    other = TrainingPanel(Trainer(panel.trainer.path.parent))
-    assert not other.pause_button.disabled and not panel.trainer.path.exists()
+    other = TrainingPanel(Trainer(final(panel).parent))
+    assert not other.pause_button.disabled and not final(panel).exists()
     other.text.options = panel.text.options
     other.pause_button.click()
     finish(other)
     assert other.problem.value == "" and other.trainer.phase == "finished"
     assert other.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
-    assert load_checkpoint(other.trainer.path).training.iteration == ITERATIONS
+    assert load_checkpoint(final(other)).training.iteration == ITERATIONS
 
 
 def test_two_panels_never_train_at_once(panel, tmp_path, monkeypatch):
@@ -442,11 +408,14 @@ def test_two_panels_never_train_at_once(panel, tmp_path, monkeypatch):
 
 
 def test_a_new_run_is_not_said_to_be_saved(panel, monkeypatch):
-    def measure_end(self, gate):
+    real = trainer._measure
+
+    def slow(model, ids, control):
         time.sleep(0.2)  # whatever is asked meanwhile
+        return real(model, ids, control)
 
     slowly(monkeypatch)
-    monkeypatch.setattr(run.Run, "measure_end", measure_end)
+    monkeypatch.setattr(trainer, "_measure", slow)
     panel.train()
     at_iteration(panel, 5)
     panel.stop()
@@ -457,26 +426,12 @@ def test_a_new_run_is_not_said_to_be_saved(panel, monkeypatch):
     assert panel.trainer.saved == "" and "is saved" not in panel.status.value
 
 
-def test_a_pause_while_preparing_takes_nothing_from_the_minutes(panel, monkeypatch):
-    def choose_threads(model, dataset, config, gate):
-        panel.pause()
-        threading.Timer(1.0, panel.go_on).start()
-        gate.check()
-        return torch.get_num_threads()
-
-    monkeypatch.setattr(trainer, "choose_threads", choose_threads)
-    panel.minutes.value = 0.1
-    panel.train()
-    wait_for(lambda: panel.trainer.phase == "training")
-    assert 5.3 < panel.trainer._budget < 6
-
-
 def test_stop_is_not_undone_by_pause():
-    gate = Gate()
-    gate.stop()
-    gate.hold()
+    control = StopControl()
+    control.stop()
+    control.pause()
     with pytest.raises(Stopped):
-        gate.check()
+        control.wait()
 
 
 def test_train_twice_is_train_once(panel, monkeypatch):
@@ -490,11 +445,11 @@ def test_train_twice_is_train_once(panel, monkeypatch):
 def test_train_from_several_threads_is_train_once(panel, monkeypatch):
     slowly(monkeypatch)
 
-    def gate():
+    def control():
         time.sleep(0.01)  # long enough for the others to come in between
-        return Gate()
+        return StopControl()
 
-    monkeypatch.setattr(trainer, "Gate", gate)
+    monkeypatch.setattr(trainer, "StopControl", control)
     before = set(threading.enumerate())
     for _ in range(3):
         at_once(*[panel.train_button.click] * 4)
@@ -552,7 +507,7 @@ def test_a_download_does_not_keep_stop_waiting(panel, monkeypatch):
 
 def test_a_loss_that_is_no_number(panel, monkeypatch):
     wild = replace(CONFIG, learning_rate=1e30, warmup_iters=0)
-    monkeypatch.setattr(run, "sizes", lambda: {"laptop": (SHAPE, wild)})
+    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, wild))
     panel.train()
     says(panel, "the loss is nan", "learning rate")
     panel.go_on()
@@ -563,7 +518,7 @@ def test_a_full_disk_leaves_the_model_to_play_with(panel, monkeypatch):
     def full(*args):
         raise OSError("could not write model_final.pt: No space left on device")
 
-    monkeypatch.setattr(saving, "save_checkpoint", full)
+    monkeypatch.setattr(run, "save_checkpoint", full)
     panel.train()
     finish(panel)
     assert panel.trainer.phase == "finished"
@@ -578,7 +533,7 @@ def test_no_memory_and_the_unexpected(panel, monkeypatch):
         def fail(*args, error=error):
             raise error
 
-        monkeypatch.setattr(trainer, "plan", fail)
+        monkeypatch.setattr(trainer, "begin", fail)
         panel.train()
         says(panel, words)
 
@@ -591,7 +546,7 @@ def test_another_text_than_the_saved_model_learned_from(panel, tmp_path):
     other = TrainingPanel(Trainer(tmp_path))
     other.text.options = {"own": str(path)}
     other.go_on()
-    says(other, "other characters")
+    says(other, "another vocabulary")
 
 
 # Controls
@@ -617,10 +572,10 @@ def test_every_text_and_size_can_be_chosen(monkeypatch, tmp_path):
 
 def test_sizes_grow_and_the_middle_one_is_the_preset():
     counts = []
-    for shape, _ in choices.sizes().values():
+    for shape in choices.sizes().values():
         counts.append(GPT(shape).num_parameters())
     assert counts == sorted(counts) and len(set(counts)) == 3
-    assert choices.sizes()["laptop"][0] == get_preset("laptop").model
+    assert choices.sizes()["laptop"] == get_preset("laptop").model
 
 
 def test_shakespeare_is_not_fetched_unasked(monkeypatch):
@@ -634,37 +589,42 @@ def test_shakespeare_is_not_fetched_unasked(monkeypatch):
 # Its own cost
 
 
-def test_the_panel_takes_less_than_three_percent(panel, monkeypatch):
-    slowly(monkeypatch, 0.02)
-    panel.train()
-    finish(panel)
-    made = panel.trainer
-    # The first sample and the first redraw come at once, whatever they cost.
-    first = 0.1
-    assert made.redraws.spent + made.samples.spent < 0.03 * made.seconds + first
+def test_a_throttle_keeps_to_its_interval_and_its_fraction(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    calls = []
+
+    def work():
+        nonlocal now
+        calls.append(now)
+        now += 0.5
+
+    throttle = Throttle(interval=2.0, fraction=0.1)
+    for _ in range(200):
+        throttle(work)
+        now += 0.1
+    gaps = [later - before for before, later in pairwise(calls)]
+    assert len(calls) > 2 and all(5.4 < gap < 5.7 for gap in gaps)
+    assert throttle.spent == pytest.approx(0.5 * len(calls))
+    quick = Throttle(interval=2.0)
+    quick.postpone()
+    quick(work)
+    assert len(gaps) + 1 == len(calls)
 
 
-def test_pace_keeps_to_its_share():
-    pace = Pace(interval=0.0, share=0.05)
-    began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < 0.5:
-        if pace.due:
-            done += 1
-            with pace.measured():
-                time.sleep(0.005)
-        time.sleep(0.001)
-    assert done >= 2
-    assert pace.spent < 0.1 * (time.perf_counter() - began)
+def test_work_beside_training_is_throttled(panel):
+    for throttle in (panel.trainer.redraws, panel.trainer.samples, panel.trainer.saves):
+        assert throttle.fraction <= 0.01
 
 
-def test_patiently_gives_results_errors_and_up():
-    assert patiently(lambda: 3, Gate()) == 3
+def test_work_that_cannot_be_interrupted_gives_results_errors_and_up():
+    assert StopControl().run(lambda: 3) == 3
     with pytest.raises(ZeroDivisionError):
-        patiently(lambda: 1 / 0, Gate())
-    gate = Gate()
-    gate.stop()
+        StopControl().run(lambda: 1 / 0)
+    control = StopControl()
+    control.stop()
     with pytest.raises(Stopped):
-        patiently(lambda: time.sleep(0.3), gate)
+        control.run(lambda: time.sleep(0.3))
 
 
 # The curve
@@ -742,7 +702,7 @@ def test_a_thousand_presses_and_changes(panel, tried):
     panel.train()
     finish(panel)
     assert panel.trainer.phase == "finished"
-    fresh = TrainingPanel(Trainer(panel.trainer.path.parent / "fresh"))
+    fresh = TrainingPanel(Trainer(final(panel).parent / "fresh"))
     fresh.text.options = panel.text.options
     fresh.train()
     finish(fresh)

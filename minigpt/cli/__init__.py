@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from importlib import import_module
 
+from minigpt.cli.output import drop_output
 from minigpt.cli.parser import parse
 
 
@@ -40,24 +40,6 @@ def _in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'output'}: {error.strerror}"
     return " ".join(str(error).split())
-
-
-@contextmanager
-def until_nobody_reads() -> Iterator[None]:
-    """Go on without a word when the reader of our pipe has had enough."""
-    try:
-        yield
-    except BrokenPipeError:
-        drop_output()
-
-
-def drop_output() -> None:
-    """Keep Python from writing what is left at its exit, if that would fail."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_closed_streams() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from minigpt.config import PRESETS, GPTConfig, TrainConfig
-from minigpt.paths import CHECKPOINTS, DATA
+from minigpt.paths import DATA
 
 CONFIG_FIELDS = {
     field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)
@@ -148,15 +148,18 @@ def _train_parser() -> Parser:
     parser.add_argument(
         "--resume",
         nargs="?",
-        const="newest",
+        const="furthest",
         type=str,
-        help="go on from the newest checkpoint in --out_dir, or from the one named",
+        help="continue the furthest checkpoint in --out_dir, or the one named",
     )
     parser.add_argument(
         "--data_dir", type=Path, default=DATA, help="where 'prepare' wrote"
     )
     parser.add_argument(
-        "--out_dir", type=Path, default=CHECKPOINTS, help="where checkpoints go"
+        "--out_dir",
+        type=Path,
+        help="where checkpoints go; without it, checkpoints/, or the folder of the "
+        "checkpoint that --resume names",
     )
     parser.add_argument(
         "--export",

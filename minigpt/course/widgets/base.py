@@ -62,6 +62,8 @@ def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -
 
 def in_words(error: Exception) -> str:
     """Return one line for people: the first of a ValueError, else with its kind."""
+    if isinstance(error, MemoryError):
+        return "out of memory: choose a smaller size"
     line = (str(error).splitlines() or [""])[0]
     return line if isinstance(error, ValueError) else f"{type(error).__name__}: {line}"
 

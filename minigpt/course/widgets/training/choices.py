@@ -1,11 +1,10 @@
-"""Say which texts and sizes the training panel offers, and fetch what was chosen."""
+"""List the texts and sizes that the training panel offers."""
 
 from dataclasses import dataclass, replace
 
 from platformdirs import user_cache_path
 
 from minigpt.config import GPTConfig, TrainConfig, get_preset
-from minigpt.data import Dataset, find_source, make_dataset, read_text
 from minigpt.paths import DATA
 
 OWN = DATA / "input.txt"
@@ -13,21 +12,26 @@ OWN = DATA / "input.txt"
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be trained, and for how long.
+    """What to train, and for how long.
 
     Attributes:
         text: a name that `data.find_source` knows, or a path.
-        size: one of `sizes()`.
-        minutes: how long the training shall take, evaluation included.
+        size: a key of `sizes()`.
+        minutes: how long to train, evaluations included.
     """
 
     text: str = "fables"
     size: str = "laptop"
     minutes: float = 2.0
 
+    def configs(self) -> tuple[GPTConfig, TrainConfig]:
+        """Return how the model is built and how it is trained."""
+        training = replace(get_preset("laptop").training, minutes=self.minutes)
+        return sizes()[self.size], training
+
 
 def texts() -> dict[str, str]:
-    """Return the texts to be had, what `data.find_source` calls each by its label."""
+    """Return the texts on offer: their labels, and their names for `find_source`."""
     cached = (user_cache_path("minigpt") / "tinyshakespeare.txt").exists()
     offered = {
         "fables": "fables",
@@ -37,35 +41,24 @@ def texts() -> dict[str, str]:
     return offered | ({"your own data/input.txt": str(OWN)} if OWN.exists() else {})
 
 
-def read_dataset(text: str) -> Dataset:
-    """Return a text by characters, downloading Tiny Shakespeare if it is not here.
-
-    Raises:
-        ValueError: in one line, if it cannot be had or is too short.
-    """
-    return make_dataset(read_text(find_source(text)))
+def opening_of(text: str, content: str) -> str:
+    """Return the prompt for samples of a text: words that it contains."""
+    known = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
+    return known.get(text) or content.strip()[:8]
 
 
-def opening(text: str, content: str) -> str:
-    """Return how a sample of that text begins: with something that stands in it."""
-    usual = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
-    return usual.get(text) or content.strip()[:8]
-
-
-def sizes() -> dict[str, tuple[GPTConfig, TrainConfig]]:
-    """Return the shapes on offer by their names: the laptop's, a smaller, a larger."""
-    preset = get_preset("laptop")
-    C = preset.model.n_embd
-    small = replace(preset.model, n_layer=2, n_embd=C // 2)
-    large = replace(preset.model, n_layer=6, n_embd=C * 3 // 2)
+def sizes() -> dict[str, GPTConfig]:
+    """Return the models on offer: the laptop preset, a smaller and a larger one."""
+    laptop = get_preset("laptop").model
+    C = laptop.n_embd
     return {
-        "small": (small, preset.training),
-        "laptop": (preset.model, preset.training),
-        "large": (large, preset.training),
+        "small": replace(laptop, n_layer=2, n_embd=C // 2),
+        "laptop": laptop,
+        "large": replace(laptop, n_layer=6, n_embd=C * 3 // 2),
     }
 
 
 def size_label(name: str) -> str:
-    """Return a size's name with its layers and channels."""
-    shape, _ = sizes()[name]
+    """Return the name of a size with its layers and channels."""
+    shape = sizes()[name]
     return f"{name}: {shape.n_layer} layers, {shape.n_embd} channels"

@@ -1,7 +1,8 @@
-"""Put buttons, a growing curve and a sample around a trainer."""
+"""Put buttons, a growing loss curve and a sample around a trainer."""
 
 import asyncio
 import threading
+from functools import cached_property
 
 from ipywidgets import (
     HTML,
@@ -17,14 +18,9 @@ from ipywidgets import (
 
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import Checkpoint, load_checkpoint
+from minigpt.checkpoint_folder import saved_in
 from minigpt.course.widgets.base import Latest, control, message
-from minigpt.course.widgets.training.choices import (
-    Choice,
-    read_dataset,
-    size_label,
-    sizes,
-    texts,
-)
+from minigpt.course.widgets.training.choices import Choice, size_label, sizes, texts
 from minigpt.course.widgets.training.status import (
     curve_html,
     sample_html,
@@ -32,7 +28,7 @@ from minigpt.course.widgets.training.status import (
     status_html,
 )
 from minigpt.course.widgets.training.trainer import Trainer
-from minigpt.data import Dataset
+from minigpt.data import Dataset, find_source, make_dataset, read_text
 from minigpt.model import GPT
 from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.tokenizer import Tokenizer
@@ -42,16 +38,15 @@ LONGEST = 600.0  # minutes
 
 
 class TrainingPanel(VBox):
-    """One widget that trains a model, and what has come out of it so far.
+    """A widget that trains a model, and what has come out of it so far.
 
-    `model` and `tokenizer` are the newest there are: those trained here, or the ones
-    that the course ships until then.
+    `model` and `tokenizer` are the newest there are: those trained here, or until then
+    those that the course ships.
     """
 
     def __init__(self, trainer: Trainer | None = None) -> None:
         self.trainer = trainer or Trainer()
         self.trainer.show = self.show
-        self._shipped: Checkpoint | None = None
         self._showing = threading.RLock()
         self.text = control(Dropdown, "text", options=texts())
         labels = {size_label(name): name for name in sizes()}
@@ -59,19 +54,18 @@ class TrainingPanel(VBox):
         self.minutes = control(
             BoundedFloatText, "minutes", value=2.0, min=0.1, max=LONGEST, step=0.5
         )
-        self.train_button = _button("Train", "begin a new model", "primary")
-        self.pause_button = _button("Pause", "hold on, and lose nothing")
-        self.stop_button = _button("Stop", "end, and save what was learned")
-        self.status, self.problem = HTML(), HTML()
+        self.train_button = _button("Train", "Train a new model", "primary")
+        self.pause_button = _button("Pause", "Pause training; nothing is lost")
+        self.stop_button = _button("Stop", "End training and save the model")
+        self.status, self.problem, self.sample = HTML(), HTML(), HTML()
         self.curve = HTML(layout=Layout(min_height="18em"))
-        self.sample = HTML()
         super().__init__(self._arranged(), layout=Layout(max_width="62em"))
         self.train_button.on_click(lambda _: self.train())
         self.pause_button.on_click(lambda _: self._pause_or_go_on())
         self.stop_button.on_click(lambda _: self.stop())
         before = _retire_others(self)
-        # What that one has learned is saved any moment.
-        self._comes = before is not None and before.busy and before.run is not None
+        # What that one has learned will be saved any moment.
+        self._saving = before is not None and before.busy and before.run is not None
         self.show()
 
     def _arranged(self) -> list[Widget]:
@@ -79,39 +73,33 @@ class TrainingPanel(VBox):
         indent = Layout(margin="0.3em 0 0.3em 11.3em")
         edge = "1px solid var(--jp-border-color2, #ddd)"
         room = Layout(height="11em", overflow="auto", border=edge)
-        return [
-            self.text,
-            self.size,
-            self.minutes,
-            HBox(buttons, layout=indent),
-            self.problem,
-            self.status,
-            self.curve,
-            Box([self.sample], layout=room),
-        ]
+        controls = [self.text, self.size, self.minutes, HBox(buttons, layout=indent)]
+        views = [self.problem, self.status, self.curve, Box([self.sample], layout=room)]
+        return [*controls, *views]
 
-    # What came out of it
+    @cached_property
+    def _shipped(self) -> Checkpoint:
+        return load_checkpoint(SHIPPED_CHECKPOINT)
 
     @property
     def newest(self) -> Checkpoint:
-        """The model trained last, in a copy; the shipped one before there is any."""
-        if self.trainer.newest is not None:
-            return self.trainer.newest.checkpoint
-        if self._shipped is None:
-            self._shipped = load_checkpoint(SHIPPED_CHECKPOINT)
-        return self._shipped
+        """A copy of the model trained last; the shipped model before there is one."""
+        newest = self.trainer.newest
+        return self._shipped if newest is None else newest.checkpoint
 
     @property
     def model(self) -> GPT:
+        """The newest model."""
         return self.newest.model
 
     @property
     def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the newest model."""
         return self.newest.tokenizer
 
     @property
     def about(self) -> str:
-        """Which model that is, in words."""
+        """Which model is the newest, in words."""
         if self.trainer.newest is None:
             return "the model that comes with the course"
         return f"your model after {self.trainer.newest.iteration:,} iterations"
@@ -119,37 +107,37 @@ class TrainingPanel(VBox):
     @property
     def steps(self) -> list[Step]:
         """All steps made so far."""
-        return list(self.trainer.run.steps) if self.trainer.run else []
+        return list(self.trainer.steps)
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """Both losses so far, (iteration, nats per token), the training loss smoothed.
+        """Both losses so far, (iteration, nats per token); the training loss smoothed.
 
-        A loss of which nothing is known yet is left out.
+        A loss that has not been measured yet is left out.
         """
-        run = self.trainer.run
-        if run is None:
-            return {}
-        curves = {"training": smooth_curve(run), "validation": list(run.val_losses)}
+        val = list(self.trainer.run.val_losses) if self.trainer.run else []
+        curves = {"training": smooth_curve(self.trainer), "validation": val}
         return {name: points for name, points in curves.items() if points}
 
     @property
     def baselines(self) -> Baselines | None:
-        """What counting gets to on the text; None before there is one."""
-        return self.trainer.run.baselines if self.trainer.run else None
+        """The baseline losses of the text; None before there is a run."""
+        return self.trainer.baselines
 
     @property
     def dataset(self) -> Dataset:
-        """The text that it learns from, the one chosen before there is any."""
+        """The text of the run; before there is one, the text that is chosen."""
         run = self.trainer.run
-        return run.dataset if run else read_dataset(self.text.value)
+        return (
+            run.dataset
+            if run
+            else make_dataset(read_text(find_source(self.text.value)))
+        )
 
     @property
     def opening(self) -> str:
-        """How its samples begin: with something that stands in the text."""
-        return self.trainer.run.start if self.trainer.run else "THE FOX"
-
-    # What can be asked of it
+        """How samples begin: with words that the text contains."""
+        return self.trainer.opening
 
     @property
     def choice(self) -> Choice:
@@ -157,27 +145,27 @@ class TrainingPanel(VBox):
         return Choice(self.text.value, self.size.value, self.minutes.value)
 
     def train(self) -> None:
-        """Begin a new model with the settings chosen; returns at once."""
+        """Train a new model as the controls say; returns at once."""
         _retire_others(self)
         self.trainer.train(self.choice)
 
     def go_on(self) -> None:
-        """End a pause, or train on with what was stopped, finished or saved."""
+        """End a pause, or continue what was stopped, finished or saved."""
         _retire_others(self)
         self.trainer.go_on(self.choice)
 
     def pause(self) -> None:
-        """Hold on; the model so far is saved."""
+        """Pause training; the model so far is saved."""
         self.trainer.pause()
         self.show()
 
     def stop(self) -> None:
-        """End the training; the model so far is saved."""
+        """End training; the model so far is saved."""
         self.trainer.stop()
         self.show()
 
     async def finished(self) -> None:
-        """Wait until the training has ended, by itself or by Stop.
+        """Wait until training has ended, by itself or because of Stop.
 
         While a cell awaits this, the buttons answer. Interrupting the kernel is Stop.
         """
@@ -194,29 +182,25 @@ class TrainingPanel(VBox):
         else:
             self.go_on()
 
-    # What it shows; called by the trainer's thread too.
-
     def show(self) -> None:
-        """Bring buttons, status, curve and sample up to date."""
-        # Two threads call this: what is shown last must be what was true last.
+        """Update buttons, status, curve and sample."""
+        # The trainer's thread calls this too. With the lock, what is shown last is what
+        # was true last.
         with self._showing:
+            trainer = self.trainer
             self._show_buttons()
-            self._show_views()
-
-    def _show_views(self) -> None:
-        trainer = self.trainer
-        self.problem.value = message(trainer.problem) if trainer.problem else ""
-        self.status.value = status_html(trainer)
-        self.curve.value = curve_html(trainer.run)
-        self.sample.value = sample_html(trainer)
+            self.problem.value = message(trainer.problem) if trainer.problem else ""
+            self.status.value = status_html(trainer)
+            self.curve.value = curve_html(trainer)
+            self.sample.value = sample_html(trainer)
 
     def _show_buttons(self) -> None:
         trainer = self.trainer
-        working, holding = trainer.working, trainer.asked == "Pausing"
-        can_go_on = self._comes or trainer.run is not None or trainer.path.exists()
+        working, pausing = trainer.working, trainer.asked == "Pausing"
+        saved = self._saving or trainer.run is not None or saved_in(trainer.folder)
         self.train_button.disabled = working
-        self.pause_button.description = "Pause" if working and not holding else "Go on"
-        self.pause_button.disabled = not (working or can_go_on)
+        self.pause_button.description = "Pause" if working and not pausing else "Go on"
+        self.pause_button.disabled = not (working or saved)
         self.stop_button.disabled = not working
 
     def __repr__(self) -> str:

@@ -1,277 +1,292 @@
-"""Train in a thread of its own, so that buttons answer while the model learns."""
+"""Train in a background thread, so that buttons answer while the model learns."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
+import numpy as np
+from torch import Tensor
 
-from minigpt.checkpoint import load_checkpoint
-from minigpt.course.widgets.training.choices import Choice
-from minigpt.course.widgets.training.pace import (
-    PATIENCE,
-    Gate,
-    Pace,
-    Stopped,
-    patiently,
-)
-from minigpt.course.widgets.training.run import Run, begin, plan, take_up
-from minigpt.course.widgets.training.sample import Newest, write_sample
-from minigpt.course.widgets.training.saving import explain, save
-from minigpt.course.widgets.training.timing import choose_threads, threads_restored
+from minigpt.baselines import Baselines, baseline_losses
+from minigpt.checkpoint import Checkpoint
+from minigpt.checkpoint_folder import FINAL, find_furthest
+from minigpt.course.widgets.base import in_words
+from minigpt.course.widgets.throttle import Throttle
+from minigpt.course.widgets.training.choices import Choice, opening_of
+from minigpt.course.widgets.training.stop_control import PATIENCE, StopControl, Stopped
 from minigpt.data import find_source, make_dataset, read_text
-from minigpt.paths import CHECKPOINTS
-from minigpt.training import TrainingDiverged
+from minigpt.decoding import generate
+from minigpt.model import GPT
+from minigpt.paths import CHECKPOINTS, HOME
+from minigpt.run import Run, begin, resume
+from minigpt.tokenizer import stream_text
+from minigpt.training import Step, TrainingDiverged, evaluation
 
-# Of the training time: samples, redraws and saving each wait until it is no more.
-SHARE = 0.01
-# At these shares of its time a new run is fitted to the time that is left.
-LOOKS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
-WORKING = ("preparing", "training", "paused")
-# Held by the thread that trains: whichever panel it belongs to, there is one at a time.
+# Small batches, so that an evaluation can be interrupted within a fraction of a second.
+EVAL_TOKENS = 1024
+# Nearly greedy, so that samples show what the model has learned, not what it risks.
+SAMPLE_LENGTH, TEMPERATURE = 240, 0.5
+# Samples, redrawing and saving each take at most this much of the time.
+FRACTION = 0.01
+# Held by the thread that trains: there is one at a time, whichever panel it belongs to.
 _training = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Newest:
+    """A copy of the model in training, which further training does not change."""
+
+    checkpoint: Checkpoint
+    iteration: int
+
+
 class Trainer:
-    """Trains in a background thread; what it has reached is in plain attributes.
+    """Trains in a background thread, and holds what it has reached.
 
     Attributes:
         phase: "ready", "preparing", "training", "paused", "stopped", "finished" or
             "failed".
         problem: what went wrong, in words, or "".
         saved: where the model was saved, in words, or "".
-        show: called, mostly in the thread, whenever there is something new to see.
-        run: the run in progress or last made, None before the first.
+        show: called, mostly from the thread, whenever there is something new to see.
+        run: the run in progress, or the last one; None before the first.
+        steps: the steps of the run since it was begun or resumed here.
+        baselines: the baseline losses of its text.
+        opening: how samples of its text begin.
         newest: a copy of its model, None before there is one.
         sample: what that copy writes.
-        seconds: spent in training, pauses and saving not counted.
     """
 
     def __init__(self, folder: Path = CHECKPOINTS) -> None:
         self.show: Callable[[], None] = lambda: None
-        self.path = folder / "model_final.pt"
+        self.folder = folder
         self.phase = "ready"
-        self.problem = self.saved = self.sample = ""
+        self.problem = self.saved = self.sample = self._moved = ""
         self.run: Run | None = None
+        self.steps: list[Step] = []
+        self.baselines: Baselines | None = None
+        self.opening = opening_of("fables", "")
         self.newest: Newest | None = None
-        self.seconds = 0.0
-        self.redraws = Pace(0.3, SHARE)
-        self.samples = Pace(4.0, SHARE)
-        self.saves = Pace(60.0, SHARE)
-        self._budget = 0.0
-        self._looks: tuple[float, ...] = ()
-        self._gate, self._rest = Gate(), Gate()
+        self.redraws = Throttle(0.3, FRACTION)
+        self.samples = Throttle(4.0, FRACTION)
+        self.saves = Throttle(60.0, FRACTION)
+        self._control, self._last_evaluation = StopControl(), StopControl()
         self._thread: threading.Thread | None = None
         self._beginning = threading.Lock()
 
     @property
     def busy(self) -> bool:
-        """Whether its thread is alive: learning, in a pause, or saving."""
+        """Whether the thread is alive: training, paused, or saving."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def working(self) -> bool:
         """Whether it can be paused and stopped."""
-        return self.phase in WORKING
+        return self.phase in ("preparing", "training", "paused")
 
     @property
     def asked(self) -> str:
-        """What it was asked and has not done yet: "Stopping", "Pausing" or ""."""
-        if self._gate.stopped:
+        """What it was asked for and has not done yet: "Stopping", "Pausing" or ""."""
+        if self._control.stopped:
             return "Stopping"
-        return "" if self._gate.open else "Pausing"
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long the iterations that are left will take; None if that is unknown."""
-        run = self.run
-        if run is None or run.finished:
-            return None if run is None else 0.0
-        recent = run.steps[-50:]
-        if not recent:
-            return None
-        per_iteration = sum(step.seconds for step in recent) / len(recent)
-        iterations = run.config.max_iters - run.iteration
-        evaluations = -(-iterations // run.config.eval_interval)
-        return iterations * per_iteration + evaluations * run.evaluation_seconds
+        return "Pausing" if self._control.paused else ""
 
     def train(self, choice: Choice) -> None:
-        """Begin a new run; nothing happens while one is under way."""
+        """Begin a new run; ignored while one is in progress."""
         self._begin(lambda: self._new_run(choice))
 
     def go_on(self, choice: Choice) -> None:
-        """End the pause, or take up the run that was stopped, finished or saved."""
+        """End a pause, or continue the run that was stopped, finished or saved."""
         if self.working:
-            self._gate.go_on()
+            self._control.resume()
         else:
             self._begin(lambda: self._old_run(choice))
 
     def pause(self) -> None:
-        """Hold on after this iteration."""
-        self._gate.hold()
+        """Wait after this iteration."""
+        self._control.pause()
 
     def stop(self) -> None:
         """End after this iteration, and save what was learned."""
-        self._gate.stop()
+        self._control.stop()
 
     def retire(self) -> None:
-        """End and save as soon as possible: another trainer waits."""
+        """End and save as soon as possible, because another trainer is waiting."""
         self.stop()
-        self._rest.stop()
+        self._last_evaluation.stop()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the thread to end."""
+        """Wait for the thread to end, for `timeout` seconds at most."""
         if self._thread is not None:
             self._thread.join(timeout)
 
-    # All below runs in the thread.
-
     def _begin(self, prepare: Callable[[], Run]) -> None:
-        # A cell and a button may ask at the same moment, from threads of their own.
+        # A cell and a button may both call this, each from a thread of its own.
         with self._beginning:
             if self.working:
                 return
-            self._rest.stop()
-            self._gate, self._rest = Gate(), Gate()
+            self._last_evaluation.stop()
+            self._control, self._last_evaluation = StopControl(), StopControl()
             self.problem = self.saved = ""
             self._enter("preparing")
             self._thread = threading.Thread(
-                target=self._guard, args=(prepare,), name="training", daemon=True
+                target=self._work, args=(prepare,), name="training", daemon=True
             )
             self._thread.start()
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait until the thread before has ended and saved; keep others waiting."""
-        while not _training.acquire(timeout=PATIENCE):
-            self._gate.check()
-        try:
-            self.problem = self.saved = ""  # it may have said something at its end
-            yield
-        finally:
-            _training.release()
+    # Everything below runs in the thread.
 
-    def _guard(self, prepare: Callable[[], Run]) -> None:
-        """Prepare a run and train; whatever goes wrong ends as words."""
+    def _work(self, prepare: Callable[[], Run]) -> None:
+        """Prepare a run and train; whatever goes wrong is put into words."""
         try:
-            with self._alone(), threads_restored():
-                self._learn(prepare())
+            with self._alone():
+                run = prepare()
+                self._train(run)
+                self._end(run)
         except Stopped:
             self._enter("stopped" if self.run else "ready")
         except Exception as error:
+            self.problem = in_words(error)
             if isinstance(error, TrainingDiverged):
-                self.run = self.newest = None  # there is nothing worth keeping
-            self.problem = explain(error)
+                self.problem += "; or choose another size"
+                self.run = self.newest = None  # nothing in memory is worth keeping
             self._enter("failed")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other thread trains; keep others waiting."""
+        while not _training.acquire(timeout=PATIENCE):
+            self._control.wait()
+        try:
+            self.problem = self.saved = ""  # our own last thread may have set them
+            yield
+        finally:
+            _training.release()
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
         self.show()
 
     def _new_run(self, choice: Choice) -> Run:
-        began = self._gate.clock()
-        content = self._read(choice.text)
-        run = begin(choice, make_dataset(content), content)
-        self.run, self.sample, self.seconds = None, "", 0.0
-        run.threads = choose_threads(run.model, run.dataset, run.config, self._gate)
-        seconds = 60 * choice.minutes - (self._gate.clock() - began)
-        run.config = plan(run.model, run.dataset, run.config, seconds, self._gate)
-        self._budget = 60 * choice.minutes - (self._gate.clock() - began)
-        self._looks = LOOKS
-        return run
+        content = self._read(choice)
+        run = begin(make_dataset(content), *choice.configs())
+        return self._adopt(run, choice, content)
 
     def _old_run(self, choice: Choice) -> Run:
-        run, self._looks = self.run, ()
+        run = self.run
         if run is None:
-            content = self._read(choice.text)
-            saved = load_checkpoint(self.path)
-            run = take_up(saved, choice, make_dataset(content), content)
-        if run.finished and not run.unmeasured:
-            run.extend(60 * choice.minutes, self._gate)
+            content = self._read(choice)
+            run = resume(make_dataset(content), find_furthest(self.folder))
+            self._adopt(run, choice, content)
+        if run.finished:
+            run.extend(choice.minutes)
         return run
 
-    def _read(self, text: str) -> str:
-        # Only a download takes long enough for somebody to lose patience.
-        content = patiently(lambda: read_text(find_source(text)), self._gate)
-        self._gate.check()
-        return content
+    def _read(self, choice: Choice) -> str:
+        # A download may take long enough for someone to lose patience.
+        return self._control.run(lambda: read_text(find_source(choice.text)))
 
-    def _learn(self, run: Run) -> None:
-        self.run = run
-        if run.threads is not None:
-            torch.set_num_threads(run.threads)
+    def _adopt(self, run: Run, choice: Choice, content: str) -> Run:
+        data = run.dataset
+        V = data.tokenizer.vocab_size
+        self.baselines = baseline_losses(data.train_ids, data.val_ids, V)
+        self.opening = opening_of(choice.text, content)
+        self.run, self.steps, self.sample, self._moved = run, [], "", ""
+        return run
+
+    def _train(self, run: Run) -> None:
         self._enter("training")
-        self.saves.put_off()
-        before = time.perf_counter()
-        for _ in run.advance(self._gate):
-            now = time.perf_counter()
-            self.seconds += now - before
-            before = now
-            self._report()
-            self._keep_to_time(run)
-            if not self._gate.open:
-                self._hold()
-                before = time.perf_counter()
-            if self._gate.stopped:
+        self.saves.postpone()
+        for step in run.steps(lambda model, ids: _measure(model, ids, self._control)):
+            self.steps.append(step)
+            self._report(run)
+            if self._control.paused:
+                self._pause(run)
+            if self._control.stopped:
                 break
-        done = run.finished and not run.unmeasured
-        self._keep("finished" if done else "stopped")
 
-    def _keep_to_time(self, run: Run) -> None:
-        """Fit the rest of a new run to what is left of its minutes, a few times."""
-        if self._looks and self.seconds > self._looks[0] * self._budget:
-            self._looks = self._looks[1:]
-            run.refit(self._budget - self.seconds)
+    def _report(self, run: Run) -> None:
+        self.samples(lambda: self._publish(run))
+        self.saves(lambda: self._save(run, announce=False))
+        self.redraws(self.show)
 
-    def _report(self) -> None:
-        if self.samples.due:
-            with self.samples.measured():
-                self._publish()
-        if self.saves.due:
-            with self.saves.measured():
-                self._save()
-            self.saved = ""  # what is learned from now on is not
-        if self.redraws.due:
-            with self.redraws.measured():
-                self.show()
-
-    def _hold(self) -> None:
-        """Save, and wait for what comes next, if a pause was asked for."""
-        if self._gate.stopped:
-            return
-        self._keep("paused")
-        self._gate.wait()
-        self.problem = self.saved = ""
-        if not self._gate.stopped:
+    def _pause(self, run: Run) -> None:
+        run.clock.stop()
+        self._keep(run, "paused")
+        with suppress(Stopped):
+            self._control.wait()
             self._enter("training")
+        self.problem = self.saved = ""
+        run.clock.start()
 
-    def _keep(self, phase: str) -> None:
-        """Enter a phase in which nothing is learned: show it, publish and save."""
-        assert self.run is not None
-        self._enter(phase)
-        self._publish()
-        self._save()
-        self.show()
-        if phase == "stopped":
-            # The curve should end where the training did; a new start cuts this short.
-            self.run.measure_end(self._rest)
-            self._save()
+    def _end(self, run: Run) -> None:
+        self._keep(run, "finished" if run.finished else "stopped")
+        if not run.val_losses or run.val_losses[-1][0] != run.iteration:
+            # The curve should reach the last iteration; a new start cuts this short.
+            loss = _measure(run.model, run.dataset.val_ids, self._last_evaluation)
+            run.record(loss)
+            if self.steps:
+                self.steps[-1] = replace(self.steps[-1], val_loss=loss)
+            self._save(run)
             self.show()
 
-    def _publish(self) -> None:
-        """Copy the model for others to use, and let the copy write a sample."""
-        assert self.run is not None
-        checkpoint = self.run.snapshot()
-        self.newest = Newest(checkpoint, self.run.iteration)
-        self.sample = (
-            write_sample(checkpoint, self.run.start, self._gate) or self.sample
-        )
+    def _keep(self, run: Run, phase: str) -> None:
+        """Enter a phase without training: show it, and publish and save the model."""
+        self._enter(phase)
+        self._publish(run)
+        self._save(run)
+        self.show()
 
-    def _save(self) -> None:
-        assert self.run is not None
+    def _publish(self, run: Run) -> None:
+        """Copy the model for others to use, and let the copy write a sample."""
+        model = deepcopy(run.model).eval()
+        checkpoint = Checkpoint(model, run.dataset.tokenizer, None)
+        self.newest = Newest(checkpoint, run.iteration)
+        sample = _write_sample(checkpoint, self.opening, self._control)
+        self.sample = sample or self.sample
+
+    def _save(self, run: Run, announce: bool = True) -> None:
+        path, before = self.folder / FINAL, run.set_aside
         try:
-            self.saved = save(self.run, self.path)
+            run.save(path)
         except OSError as error:
             self.problem = f"not saved: {error}; the model is still here to play with"
+            return
+        if run.set_aside != before:
+            self._moved = f" The one before it is now in {_shown(run.set_aside)}."
+        if announce:  # otherwise it learns on, and soon this would not be true
+            self.saved = f"The model is saved in {_shown(path)}.{self._moved}"
+
+
+def _measure(model: GPT, ids: Tensor, control: StopControl) -> float | None:
+    """Return the validation loss, or None if the thread is asked for something."""
+    total = 0.0
+    for part in evaluation(model, ids, EVAL_TOKENS):
+        total += part
+        if control.asked:
+            return None
+    return total / (len(ids) - 1)
+
+
+def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str | None:
+    """Return a text that begins with `opening`, with the same seed each time.
+
+    None if the thread is asked for something meanwhile, or if the model has diverged.
+    """
+    asked, text = control.asked, opening
+    prompt = made.tokenizer.encode(opening)
+    with suppress(ValueError), np.errstate(all="ignore"):
+        ids = generate(made.model, prompt, SAMPLE_LENGTH, temperature=TEMPERATURE)
+        for piece in stream_text(made.tokenizer, ids):
+            text += piece
+            if control.asked and not asked:
+                return None
+        return text
+    return None
+
+
+def _shown(path: Path | None) -> Path | None:
+    return path.relative_to(HOME) if path and path.is_relative_to(HOME) else path

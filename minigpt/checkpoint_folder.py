@@ -1,0 +1,64 @@
+"""Find the checkpoint to resume in a folder, and keep runs from replacing others."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from minigpt.checkpoint import TrainingState, peek
+
+FINAL = "model_final.pt"
+
+
+def find_furthest(folder: str | Path) -> Path:
+    """Return the checkpoint with the most iterations of the run that began last.
+
+    Raises:
+        ValueError: the folder holds no checkpoint that a run can be resumed from.
+    """
+    found = {path: state for path in saved_in(Path(folder)) if (state := peek(path))}
+    if not found:
+        raise ValueError(
+            f"there is no checkpoint in {folder} to resume: leave --resume out"
+        )
+    return max(
+        found,
+        key=lambda p: (found[p].run_id, found[p].iteration, p.name == FINAL),
+    )
+
+
+def saved_in(folder: Path) -> list[Path]:
+    """Return the checkpoints that runs have saved in a folder."""
+    return sorted([*folder.glob("model_iter_*.pt"), *folder.glob(FINAL)])
+
+
+def make_room(folder: Path, run_id: str, start: int) -> Path | None:
+    """Move away the checkpoints that a run would replace or be mistaken for.
+
+    These are what other runs have saved there, and what the run itself has saved beyond
+    the iteration `start` that it was resumed from.
+
+    Returns:
+        The subfolder that they were moved to, or None if there were none.
+    """
+    strangers = [p for p in saved_in(folder) if not _precedes(peek(p), run_id, start)]
+    if not strangers:
+        return None
+    subfolder = _free_subfolder(folder)
+    for path in strangers:
+        with suppress(FileNotFoundError):  # another process may do the same
+            os.replace(path, subfolder / path.name)
+    return subfolder
+
+
+def _precedes(state: TrainingState | None, run_id: str, start: int) -> bool:
+    return state is not None and state.run_id == run_id and state.iteration <= start
+
+
+def _free_subfolder(folder: Path) -> Path:
+    number = 1
+    while True:
+        path = folder / f"earlier_{number}"
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+        number += 1

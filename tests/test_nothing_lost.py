@@ -1,0 +1,173 @@
+"""What a learner has trained is never replaced unasked, and `--resume` finds it."""
+
+import os
+import re
+import shutil
+
+import pytest
+from console_tools import QUICK
+
+from minigpt.checkpoint import load_checkpoint, save_checkpoint
+from minigpt.checkpoint_folder import find_furthest
+from minigpt.data import load_dataset
+
+LINE = re.compile(r"iteration +(\d+) +train")
+
+
+@pytest.fixture
+def train(minigpt, prepared, tmp_path):
+    """Train six iterations into `checkpoints`, saving every second; options win."""
+    folder = tmp_path / "checkpoints"
+
+    def run(*more):
+        words = [] if "--resume" in more else [*QUICK, "--save-interval", 2]
+        words += ["--max-iters", 6] if "--resume" not in more else []
+        if "--out-dir" not in more and not any(str(m).endswith(".pt") for m in more):
+            words += ["--out-dir", folder]
+        result = minigpt("train", *words, "--data-dir", prepared, *more, "--quiet")
+        return result
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "checkpoints"
+
+
+def contents(folder) -> dict[str, bytes]:
+    """Return every file below a folder, by its relative name."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize("more", [(), ("--n-layer", 1), ("--seed", 1)])
+def test_a_new_run_keeps_the_checkpoints_of_the_one_before(train, folder, more):
+    train()
+    before = contents(folder)
+    assert set(before) == {
+        "model_iter_2.pt", "model_iter_4.pt", "model_iter_6.pt", "model_final.pt"
+    }  # fmt: skip
+    result = train(*more, "--max-iters", 2)
+    assert result.status == 0
+    assert f"kept the earlier checkpoints in {folder / 'earlier_1'}" in result.out
+    after = contents(folder)
+    assert set(after) == {"model_iter_2.pt", "model_final.pt"} | {
+        f"earlier_1/{name}" for name in before
+    }
+    assert all(after[f"earlier_1/{name}"] == before[name] for name in before)
+    train(*more, "--max-iters", 2)
+    assert contents(folder)["earlier_2/model_final.pt"] == after["model_final.pt"]
+
+
+def test_a_run_that_saves_nothing_moves_nothing(train, folder):
+    train()
+    before = contents(folder)
+    assert train("--learning-rate", 1e30, "--save-interval", 50).status == 2
+    assert contents(folder) == before
+
+
+def test_an_exported_or_damaged_model_of_that_name_is_kept_too(
+    train, folder, prepared, trained
+):
+    folder.mkdir()
+    model, tokenizer = load_checkpoint(trained).model, load_dataset(prepared).tokenizer
+    save_checkpoint(folder / "model_final.pt", model, tokenizer)
+    (folder / "model_iter_2.pt").write_bytes(b"half a file")
+    before = contents(folder)
+    assert train().status == 0
+    after = contents(folder)
+    assert all(after[f"earlier_1/{name}"] == before[name] for name in before)
+
+
+def test_resume_goes_by_what_the_files_hold(train, folder):
+    train()
+    for age, number in enumerate((6, 4, 2)):  # as after a copy without times
+        os.utime(folder / f"model_iter_{number}.pt", (10**9 + age, 10**9 + age))
+    os.utime(folder / "model_final.pt", (10**8, 10**8))
+    before = contents(folder)
+    result = train("--resume", "--max-iters", 8, "--eval-interval", 1)
+    assert [int(n) for n in LINE.findall(result.out)] == [7, 8]
+    last = folder / "model_final.pt"
+    losses = ", ".join(f"{x:.4f}" for _, x in load_checkpoint(last).training.val_losses)
+    assert f"resumes {last} at iteration 6; validation losses so far: " in result.out
+    assert re.search(r"losses so far: ([\d., ]+)\n", result.out)[1] in losses
+    after = contents(folder)
+    kept = [name for name in before if name.startswith("model_iter")]
+    assert all(after[name] == before[name] for name in kept)
+    assert not any("earlier" in name for name in after)
+
+
+def test_resuming_an_earlier_checkpoint_keeps_the_later_ones(train, folder):
+    train()
+    before = contents(folder)
+    result = train("--resume", folder / "model_iter_2.pt", "--learning-rate", 1e-4)
+    assert result.status == 0
+    after = contents(folder)
+    assert after["model_iter_2.pt"] == before["model_iter_2.pt"]
+    for name in "model_iter_4.pt", "model_iter_6.pt", "model_final.pt":
+        assert after[f"earlier_1/{name}"] == before[name] != after[name]
+
+
+def test_resuming_a_checkpoint_elsewhere_writes_beside_it(train, folder, tmp_path):
+    train()
+    mine = contents(folder)
+    train("--out-dir", tmp_path / "other", "--seed", 3)
+    other = tmp_path / "other" / "model_iter_4.pt"
+    result = train("--resume", other, "--max-iters", 8)
+    assert result.status == 0 and f"resumes {other} at iteration 4" in result.out
+    assert contents(folder) == mine
+    assert (
+        load_checkpoint(tmp_path / "other" / "model_final.pt").training.iteration == 8
+    )
+
+
+def test_the_run_that_began_last_is_resumed(train, folder, tmp_path):
+    train("--max-iters", 4)
+    first = contents(folder)
+    train("--max-iters", 2, "--n-layer", 1)
+    for name, content in first.items():  # somebody copies them back
+        (folder / name).write_bytes(content)
+    shutil.copy(folder / "earlier_1" / "model_iter_4.pt", folder)
+    assert load_checkpoint(find_furthest(folder)).training.iteration == 4
+    shutil.rmtree(folder)
+    train("--max-iters", 4)
+    train("--max-iters", 2, "--n-layer", 1, "--out-dir", tmp_path / "later")
+    shutil.copy(tmp_path / "later" / "model_iter_2.pt", folder / "model_iter_3.pt")
+    assert find_furthest(folder).name == "model_iter_3.pt"
+
+
+def test_another_text_of_the_same_characters_is_refused(
+    train, minigpt, folder, fables, tmp_path
+):
+    train()
+    text = fables.read_text(encoding="utf-8")
+    backwards = tmp_path / "backwards.txt"
+    backwards.write_text(text[::-1], encoding="utf-8")
+    assert minigpt("prepare", backwards, "--data-dir", tmp_path).status == 0
+    words = "--resume", "--max-iters", 8, "--data-dir", tmp_path
+    complaint = minigpt("train", *words, "--out-dir", folder).complaint
+    assert "was trained on another text: prepare that text again" in complaint
+
+
+def test_another_shape_is_refused(train):
+    train()
+    assert (
+        "cannot be given another shape" in train("--resume", "--n-layer", 5).complaint
+    )
+
+
+def test_a_clock_run_ends_on_time_and_can_be_resumed(train, folder):
+    result = train("--minutes", 0.05, "--max-iters", 10**6, "--save-interval", 10**6)
+    assert result.status == 0 and "0.05 minutes" in result.out
+    state = load_checkpoint(folder / "model_final.pt").training
+    assert 2.5 < state.seconds < 10 and state.iteration > 0
+    assert "has done all of its 0.05 minutes" in train("--resume").complaint
+    more = train("--resume", "--minutes", 0.08)
+    assert more.status == 0
+    again = load_checkpoint(folder / "model_final.pt").training
+    assert again.iteration > state.iteration and again.run_id == state.run_id
+    fixed = train("--resume", "--max-iters", again.iteration + 1)
+    assert fixed.status == 0
+    last = load_checkpoint(folder / "model_final.pt").training
+    assert last.iteration == again.iteration + 1
