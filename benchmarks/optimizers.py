@@ -17,7 +17,7 @@ from recipes import read_ids
 
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.model import GPT
-from minigpt.optim import Optimizer, make_optimizer
+from minigpt.optim import MuonAdamW, make_optimizer
 from minigpt.training import train
 
 SHAPE = GPTConfig(block_size=64, n_layer=4, n_head=4, n_embd=128)
@@ -34,22 +34,39 @@ TRAINING = TrainConfig(
 )
 
 
-def torch_muon(model: GPT, config: TrainConfig) -> Optimizer:
-    """Return `make_optimizer`'s Optimizer with torch's Muon in place of minigpt's."""
-    ours, adamw = make_optimizer(model, config).parts
-    muon = torch.optim.Muon(
-        [p for group in ours.param_groups for p in group["params"]],
-        lr=config.muon_learning_rate,
-        weight_decay=config.weight_decay,
-        momentum=0.95,
-    )
-    return Optimizer(muon, adamw)
+class TorchMuon:
+    """`make_optimizer`'s optimizer with torch's Muon in place of minigpt's."""
+
+    def __init__(self, model: GPT, config: TrainConfig) -> None:
+        self.adamw = make_optimizer(model, config)
+        groups = self.adamw.param_groups
+        muon = [group for group in groups if group["kind"] == "muon"]
+        groups[:] = [group for group in groups if group["kind"] != "muon"]
+        self.muon = torch.optim.Muon(
+            [p for group in muon for p in group["params"]],
+            lr=config.muon_learning_rate,
+            weight_decay=config.weight_decay,
+            momentum=0.95,
+        )
+        self.max_lr = config.muon_learning_rate
+
+    def set_lr_multiplier(self, multiplier: float) -> None:
+        self.adamw.set_lr_multiplier(multiplier)
+        self.muon.param_groups[0]["lr"] = self.max_lr * multiplier
+
+    def step(self) -> None:
+        self.muon.step()
+        self.adamw.step()
+
+    def zero_grad(self) -> None:
+        self.muon.zero_grad()
+        self.adamw.zero_grad()
 
 
 class Timed:
     """An optimizer that keeps the time of its steps."""
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: MuonAdamW | TorchMuon) -> None:
         self.optimizer, self.seconds = optimizer, []
 
     def __getattr__(self, name: str) -> object:
@@ -69,10 +86,10 @@ def contestants(vocab_size: int, iterations: int) -> dict[str, tuple]:
     rows = {
         "AdamW, 0.001": (make_optimizer, replace(adamw, learning_rate=1e-3)),
         "AdamW, 0.004": (make_optimizer, adamw),
-        "torch.optim.Muon, 0.02": (torch_muon, slow_muon),
-        "torch.optim.Muon, 0.04": (torch_muon, muon),
-        "minigpt.optim.Muon, 0.02": (make_optimizer, slow_muon),
-        "minigpt.optim.Muon, 0.04": (make_optimizer, muon),
+        "torch.optim.Muon, 0.02": (TorchMuon, slow_muon),
+        "torch.optim.Muon, 0.04": (TorchMuon, muon),
+        "minigpt's Muon, 0.02": (make_optimizer, slow_muon),
+        "minigpt's Muon, 0.04": (make_optimizer, muon),
     }
     found = {}
     for name, (make, config) in rows.items():

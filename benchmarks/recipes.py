@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from minigpt.config import PRESETS, GPTConfig, TrainConfig
-from minigpt.tokenizer import CharTokenizer
+from minigpt.data import Dataset, make_dataset, read_text
 
 Recipe = tuple[GPTConfig, TrainConfig]
 
@@ -69,10 +68,12 @@ def recipes() -> dict[str, Recipe]:
     return ours | presets
 
 
+def read_dataset(path: Path) -> Dataset:
+    """Return a text by characters, the last tenth of it to validate on."""
+    return make_dataset(read_text(path))
+
+
 def read_ids(path: Path) -> tuple[Tensor, Tensor, int]:
-    """Return the first 90 % of a text's characters, the rest, and how many differ."""
-    text = path.read_text(encoding="utf-8")
-    tokenizer = CharTokenizer.from_text(text)
-    ids = torch.tensor(tokenizer.encode(text), dtype=torch.int32)
-    cut = int(0.9 * len(ids))
-    return ids[:cut], ids[cut:], tokenizer.vocab_size
+    """Return the ids of `read_dataset`, and the number of different characters."""
+    dataset = read_dataset(path)
+    return dataset.train_ids, dataset.val_ids, dataset.tokenizer.vocab_size

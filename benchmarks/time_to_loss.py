@@ -16,29 +16,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from recipes import Recipe, read_ids, recipes
+from recipes import Recipe, read_dataset, recipes
 
-from minigpt.model import GPT
-from minigpt.training import Step, train
+from minigpt.data import Dataset
+from minigpt.run import Run, begin
+from minigpt.training import Step
 
 
 @dataclass
-class Run:
+class Contestant:
     """One recipe being trained, and what it has come to."""
 
     name: str
-    model: GPT
+    run: Run
     steps: Iterator[Step]
-    max_iters: int
-    iterations: int = 0
     seconds: float = 0.0
     curve: list[tuple[int, float, float]] = field(default_factory=list)
 
     def advance(self, target: int) -> None:
         """Train until the iteration `target`."""
-        while self.iterations < target:
+        while self.run.iteration < target:
             step = next(self.steps)
-            self.iterations = step.iteration
             self.seconds += step.seconds
             if step.val_loss is not None:
                 self.curve.append((step.iteration, self.seconds, step.val_loss))
@@ -50,9 +48,10 @@ class Run:
         )
 
 
-def start(name: str, recipe: Recipe, text: tuple, args: argparse.Namespace) -> Run:
+def start(
+    name: str, recipe: Recipe, dataset: Dataset, args: argparse.Namespace
+) -> Contestant:
     """Return the run of a recipe, nothing trained yet."""
-    train_ids, val_ids, vocab_size = text
     shape, training = recipe
     training = replace(
         training,
@@ -62,23 +61,20 @@ def start(name: str, recipe: Recipe, text: tuple, args: argparse.Namespace) -> R
         max_iters=args.iterations or training.max_iters,
     )
     interval = -(-training.max_iters // args.evaluations)
-    training = replace(training, eval_interval=interval)
-    torch.manual_seed(args.seed)
-    model = GPT(replace(shape, vocab_size=vocab_size))
-    steps = train(model, train_ids, val_ids, training)
-    return Run(name, model, steps, training.max_iters)
+    run = begin(dataset, shape, replace(training, eval_interval=interval))
+    return Contestant(name, run, run.steps())
 
 
-def race(runs: list[Run], parts: int = 100) -> None:
+def race(runs: list[Contestant], parts: int = 100) -> None:
     """Train all runs side by side, each a part of its iterations at a time."""
     for part in range(1, parts + 1):
         for run in runs:
-            run.advance(run.max_iters * part // parts)
+            run.advance(run.run.config.max_iters * part // parts)
         if sys.stderr.isatty():
             print(f"\r{part} %", end="", file=sys.stderr)
 
 
-def print_table(rounds: list[list[Run]], target: float) -> None:
+def print_table(rounds: list[list[Contestant]], target: float) -> None:
     """Print one line per recipe, medians over the rounds."""
     print(
         "| recipe | parameters | iterations | seconds | of the first's | loss | "
@@ -86,7 +82,8 @@ def print_table(rounds: list[list[Run]], target: float) -> None:
     )
     print("|---|---|---|---|---|---|---|")
     for runs in zip(*rounds, strict=True):
-        run = runs[0]
+        first_run = runs[0]
+        run, curve = first_run.run, first_run.curve
         seconds = statistics.median(r.seconds for r in runs)
         ratio = statistics.median(
             r.seconds / first.seconds
@@ -96,12 +93,13 @@ def print_table(rounds: list[list[Run]], target: float) -> None:
         times = [t for t in reached if t is not None]
         until = f"{statistics.median(times):.1f}" if len(times) == len(runs) else "–"
         print(
-            f"| {run.name} | {run.model.num_parameters():,} | {run.iterations:,} | "
-            f"{seconds:.1f} | 1/{1 / ratio:.1f} | {run.curve[-1][2]:.4f} | {until} |"
+            f"| {first_run.name} | {run.model.num_parameters():,} | "
+            f"{run.iteration:,} | {seconds:.1f} | 1/{1 / ratio:.1f} | "
+            f"{curve[-1][2]:.4f} | {until} |"
         )
 
 
-def print_curves(runs: list[Run]) -> None:
+def print_curves(runs: list[Contestant]) -> None:
     """Print every loss measured on the way, where there was more than the last."""
     for run in runs:
         if len(run.curve) > 1:
@@ -123,9 +121,9 @@ def main() -> None:
     parser.add_argument("--dtype", help="in place of the recipe's own")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    text, rounds = read_ids(args.text), []
+    dataset, rounds = read_dataset(args.text), []
     for _ in range(args.rounds):
-        rounds.append([start(n, recipes()[n], text, args) for n in args.recipes])
+        rounds.append([start(n, recipes()[n], dataset, args) for n in args.recipes])
         race(rounds[-1])
     print_table(rounds, args.target)
     print_curves(rounds[0])
