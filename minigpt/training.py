@@ -139,6 +139,16 @@ def _seeded(seed: int, needed: bool) -> Iterator[None]:
         yield
 
 
+def _finite(loss: float, iteration: int, config: TrainConfig) -> float:
+    """Return the loss, or raise TrainingDiverged."""
+    if math.isfinite(loss):
+        return loss
+    raise TrainingDiverged(
+        f"the loss is {loss} at iteration {iteration}: start again with a learning "
+        f"rate below {config.learning_rate}"
+    )
+
+
 def train(
     model: GPT,
     train_ids: Any,
@@ -194,15 +204,9 @@ def train(
             with autocast, _seeded(seed, dropout):
                 loss = cross_entropy(forward(inputs), targets)
             loss.backward()
-            grad_norm = nn.utils.clip_grad_norm_(
-                model.parameters(), config.grad_clip or math.inf
-            )
-            batch_loss = world.mean(loss.detach())
-            if not math.isfinite(batch_loss):
-                raise TrainingDiverged(
-                    f"the loss is {batch_loss} at iteration {iteration + 1}: start "
-                    f"again with a learning rate below {config.learning_rate}"
-                )
+            clip = config.grad_clip or math.inf
+            grad_norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            batch_loss = _finite(world.mean(loss.detach()), iteration + 1, config)
             multiplier = schedule.lr_multiplier(iteration)
             optimizer.set_lr_multiplier(multiplier)
             with autocast:
