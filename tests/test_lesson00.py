@@ -11,68 +11,73 @@ from minigpt.course.exercises import check
 
 WRONG = {
     "00.next_letter": {
-        "z became '{'": lambda letter: chr(ord(letter) + 1),
-        "'a' came back unchanged": lambda letter: letter,
+        "After z the alphabet starts again with a": lambda letter: chr(ord(letter) + 1),
+        "You returned the letter unchanged": lambda letter: letter,
         "the letter before it": lambda letter: chr(ord(letter) - 1),
         "returned nothing": lambda letter: print(end=""),
-        "an int, not a str": lambda letter: ord(letter) + 1,
-        "'m' became 'b', not 'n'": lambda letter: "b",
-        "it raised TypeError": lambda: "b",
+        "has type int, not str": lambda letter: ord(letter) + 1,
+        "the result should be 'c', not 'b'": lambda letter: "b",
+        "your function raised TypeError": lambda: "b",
     },
     "00.followers": {
         "the letters before it": lambda text, letter: [
             a for a, b in itertools.pairwise(text) if b == letter
         ],
-        "it looked past the end": lambda text, letter: [
+        "You looked past the end": lambda text, letter: [
             text[i + 1] for i in range(len(text)) if text[i] == letter
         ],
-        "each follower came once": lambda text, letter: list(
+        "each follower once": lambda text, letter: list(
             {b for a, b in itertools.pairwise(text) if a == letter}
         ),
         "not a circle": lambda text, letter: [
             text[(i + 1) % len(text)] for i in range(len(text)) if text[i] == letter
         ],
-        "the order of the alphabet": lambda text, letter: sorted(
+        "Your list is in alphabetical order": lambda text, letter: sorted(
             b for a, b in itertools.pairwise(text) if a == letter
         ),
-        "an empty one, which has no first": lambda text, letter: [
+        "Your function raised IndexError for an empty text": lambda text, letter: [
             b for a, b in itertools.pairwise(text[0] + text[1:]) if a == letter
         ],
-        "only the first place": lambda text, letter: list(
+        "You looked at the first place only": lambda text, letter: list(
             text[text.find(letter) + 1 : text.find(letter) + 2]
             if letter in text
             else ""
         ),
-        "it returned a string": lambda text, letter: "nn",
-        "it gave ['n', 'n'], not []": lambda text, letter: (
+        "You returned a string": lambda text, letter: "nn",
+        "the result should be [], not ['n', 'n']": lambda text, letter: (
             ["n", "n"] if letter != "h" else ["e", "e", "e"]
         ),
     },
     "00.likeliest": {
-        "last letter of the alphabet": max,
-        "first letter of the alphabet": min,
+        "That is the last of them in the alphabet, not the most frequent": max,
+        "That is the first of them in the alphabet, not the most frequent": min,
         "first letter of the list": lambda letters: letters[0],
         "last letter of the list": lambda letters: letters[-1],
         "the rarest": lambda letters: min(letters, key=letters.count),
         "how often it comes": lambda letters: max(map(letters.count, letters)),
-        "not a list or a pair": lambda letters: (letters[0], 2),
-        "changed the list": lambda letters: letters.pop(),
+        "Return the letter alone": lambda letters: (
+            letters[0],
+            2,
+        ),
+        "Your function changed letters": lambda letters: letters.pop(),
     },
     "00.write": {
         "asked what follows the start": lambda start, length, f: (
             start + f(start[-1]) * (length - len(start))
         ),
-        "next_letter got 'ab'": lambda start, length, f: grow(start, length, f, all),
+        "next_letter received 'ab'": lambda start, length, f: grow(
+            start, length, f, all
+        ),
         "length counts the start": lambda start, length, f: grow(
             start, len(start) + length, f
         ),
-        "the start is missing": lambda start, length, f: grow(
+        "The start is missing from your text": lambda start, length, f: grow(
             start, len(start) + length, f
         )[len(start) :],
-        "nothing was added": lambda start, length, f: start,
-        "only one letter was added": lambda start, length, f: start + f(start[-1]),
-        "a list, not a str": lambda start, length, f: list(grow(start, length, f)),
-        "for ('a', 5, _next_letter) it gave 'abcdef'": lambda start, length, f: grow(
+        "You added nothing to the start": lambda start, length, f: start,
+        "You added only one letter": lambda start, length, f: start + f(start[-1]),
+        "has type list, not str": lambda start, length, f: list(grow(start, length, f)),
+        "the result should be 'nono', not 'nonon'": lambda start, length, f: grow(
             start, length + 1, f
         ),
     },

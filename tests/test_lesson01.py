@@ -123,18 +123,22 @@ WRONG = {
         "the characters of this text": lambda t, c: [
             sorted(set(t)).index(x) for x in t
         ],
-        "each character came once": lambda t, c: [c.index(x) for x in dict.fromkeys(t)],
-        "left out in silence": skip_unknown,
+        "You encoded each character once": lambda t, c: [
+            c.index(x) for x in dict.fromkeys(t)
+        ],
+        "You left out an unknown character silently": skip_unknown,
         "became id -1": lambda t, c: [c.find(x) for x in t],
         "raised KeyError": lambda t, c: [{x: i for i, x in enumerate(c)}[x] for x in t],
-        "went through, as [0, 3, None": lambda t, c: [
+        "should raise ValueError, not return [0, 3, None, 2]": lambda t, c: [
             {x: i for i, x in enumerate(c)}.get(x) for x in t
         ],
-        "a Tensor, not a list": lambda t, c: torch.tensor([c.index(x) for x in t]),
-        "a str, not a list": lambda t, c: "".join(str(c.index(x)) for x in t),
+        "has type Tensor, not list": lambda t, c: torch.tensor([c.index(x) for x in t]),
+        "has type str, not list": lambda t, c: "".join(str(c.index(x)) for x in t),
     },
     "01.count_pairs": {
-        "cut into twos": lambda ids: Counter(zip(ids[::2], ids[1::2], strict=False)),
+        "You cut the ids into twos": lambda ids: Counter(
+            zip(ids[::2], ids[1::2], strict=False)
+        ),
         "order matters": lambda ids: Counter(tuple(sorted(p)) for p in pairwise(ids)),
         "turned around": lambda ids: Counter((b, a) for a, b in pairwise(ids)),
         "not a circle": lambda ids: Counter(
@@ -147,35 +151,37 @@ WRONG = {
         },
         "past the end": count_by_index,
         "raised KeyError": count_from_nothing,
-        "not pairs": lambda ids: Counter(ids),
-        "a list, not a dict": lambda ids: list(pairwise(ids)),
+        "You counted single ids": lambda ids: Counter(ids),
+        "has type list, not dict": lambda ids: list(pairwise(ids)),
     },
     "01.merge": {
-        "used twice": merge_at_every_place,
+        "You used one id for two merges": merge_at_every_place,
         "right to left": lambda ids, pair, new: merge_pair(ids[::-1], pair[::-1], new)[
             ::-1
         ],
-        "changed the list": merge_in_place,
-        "only the first place": merge_first,
-        "order of a pair": merge_both_orders,
-        "where it stands alone": lambda ids, pair, new: [
+        "Your function changed ids": merge_in_place,
+        "You merged the first place only": merge_first,
+        "You merged the pair in both orders, but order matters": merge_both_orders,
+        "even where they stand alone": lambda ids, pair, new: [
             new if i in pair else i for i in ids
         ],
-        "so is the second id": merge_and_keep_the_second,
+        "kept the second id of the pair": merge_and_keep_the_second,
         "last id is missing": merge_without_tail,
         "past the end": merge_past_the_end,
-        "nothing was merged": lambda ids, pair, new: list(ids),
-        "a tuple, not a list": lambda ids, pair, new: tuple(merge_pair(ids, pair, new)),
-        "it gave [9, 3, 9], not [9, 1]": lambda ids, pair, new: [9, 3, 9],
+        "You merged nothing": lambda ids, pair, new: list(ids),
+        "has type tuple, not list": lambda ids, pair, new: tuple(
+            merge_pair(ids, pair, new)
+        ),
+        "the result should be [], not [9, 3, 9]": lambda ids, pair, new: [9, 3, 9],
     },
     "01.decode_bytes": {
-        "taken for a character": lambda v: "".join(map(chr, v)),
-        "decoded alone": one_by_one,
+        "You took each byte for a character": lambda v: "".join(map(chr, v)),
+        "You decoded each byte alone, but é or ж needs its bytes together": one_by_one,
         "vanished": lambda v: bytes(v).decode("utf-8", errors="ignore"),
         "raised UnicodeDecodeError": lambda v: bytes(v).decode("utf-8"),
         "codes like": lambda v: bytes(v).decode("utf-8", errors="backslashreplace"),
         "returned bytes": lambda v: bytes(v),
-        "a list, not a str": lambda v: [chr(x) for x in v],
+        "has type list, not str": lambda v: [chr(x) for x in v],
     },
     "01.bits_per_character": {
         "nats per character": lambda n, t, c: n * t / c,
@@ -184,24 +190,26 @@ WRONG = {
         "multiplied": lambda n, t, c: n * math.log(2) * t / c,
         "of the whole text": lambda n, t, c: n / math.log(2) * t,
         "log10": lambda n, t, c: n / math.log10(2) * t / c,
-        "not a number": lambda n, t, c: "1.2",
+        "has type str, not float": lambda n, t, c: "1.2",
     },
     "01.split": {
         "swapped": lambda ids, s: (ids[cut(ids, s) :], ids[: cut(ids, s)]),
-        "the beginning was kept": lambda ids, s: (
+        "You kept the beginning for validation": lambda ids, s: (
             ids[round(s * len(ids)) :],
             ids[: round(s * len(ids))],
         ),
-        "but train got it": lambda ids, s: (
+        "val_share is the share of val, but you gave it to train": lambda ids, s: (
             ids[: round(s * len(ids))],
             ids[round(s * len(ids)) :],
         ),
         "in both parts": lambda ids, s: (ids[: cut(ids, s) + 1], ids[cut(ids, s) :]),
         "is lost": lambda ids, s: (ids[: cut(ids, s)], ids[cut(ids, s) + 1 :]),
         "whole text": lambda ids, s: (ids, ids[cut(ids, s) :]),
-        "mixed": shuffled_split,
+        "You shuffled the ids": shuffled_split,
         "whole number": lambda ids, s: (ids[: (1 - s) * len(ids)], []),
-        "return two lists": lambda ids, s: ids[: cut(ids, s)],
+        "your function should return 2 things: train and val": lambda ids, s: ids[
+            : cut(ids, s)
+        ],
     },
 }
 

@@ -21,6 +21,7 @@ def answer(T):
 """
 WEIGHTS = """
 def answer(scores, mask):
+    T = len(mask)
     {}
 """
 SCORES = """
@@ -48,13 +49,15 @@ WRONG = {
     "02.averages": (
         AVERAGES,
         {
-            "return x.mean(1, keepdim=True).expand_as(x)": "average of all positions",
+            "return x.mean(1, keepdim=True).expand_as(x)": "You averaged over all",
             "return (lower.T / lower.T.sum(1, keepdim=True)) @ x": "comes after it",
-            "return lower @ x": "not divided by how many",
-            "return lower / T @ x": "divided by T",
-            "return x.cumsum(1) / torch.arange(T).view(-1, 1)": "divided by t, but",
+            "return lower @ x": "You added up the past but did not divide by the",
+            "return lower / T @ x": "You divided every sum by T, but positions 0 to t",
+            "return x.cumsum(1) / torch.arange(T).view(-1, 1)": (
+                "You divided the sum at position t by t, but"
+            ),
             "w = lower.tril(-1); return w / w.sum(1, keepdim=True).clamp(min=1) @ x": (
-                "left itself out: its average"
+                "Position t left itself out"
             ),
             "w = lower.tril(-1); return w / w.sum(1, keepdim=True) @ x": (
                 "position 0 has nothing"
@@ -64,29 +67,29 @@ WRONG = {
             ),
             "return x.cumsum(2) / torch.arange(1, C + 1)": "along the channels",
             "for t in range(T): x[:, t] = x[:, : t + 1].mean(1)\n    return x": (
-                "overwritten"
+                "You overwrote x while later positions still needed it"
             ),
-            "return x": "came back as it was",
+            "return x": "You returned x unchanged",
             "return x.mean(1)": "has shape (2, 3), not (2, 4, 3)",
             "x.mean(1)": "returned nothing",
-            "return x.numpy()": "ndarray, not a tensor",
-            "return x * 2": "wrong numbers",
+            "return x.numpy()": "has type ndarray, not Tensor",
+            "return x * 2": "the result should be [[[4], [3], [5]]], not [[[8], [4],",
         },
     ),
     "02.mask": (
         MASK,
         {
             "return torch.ones(T, T).tril()": "holds numbers, not True and False",
-            "return causal_mask(T).T": "future and past are swapped",
-            "return ~causal_mask(T)": "turn it round",
-            "return causal_mask(T).tril(-1)": "diagonal is masked",
+            "return causal_mask(T).T": "You swapped future and past",
+            "return ~causal_mask(T)": "Your mask is True where a position may not look",
+            "return causal_mask(T).tril(-1)": "You masked the diagonal, but a",
             "return torch.ones(T, T, dtype=torch.bool)": "allows everything",
             "return torch.zeros(T, T, dtype=torch.bool)": "allows nothing",
             "return torch.ones(T, T).bool().tril(1)": "one position of the future",
             "return torch.eye(T).bool()": "itself alone",
             "return torch.ones(T).bool()": "has shape (4,), not (4, 4)",
-            "return torch.ones(T, T).bool().tril(2)": "the wrong cells",
-            "return [[True]]": "a list, not a tensor",
+            "return torch.ones(T, T).bool().tril(2)": "the result should be [[True,",
+            "return [[True]]": "has type list, not Tensor",
             "return causal_mask(4)": "has shape (4, 4), not (7, 7)",
         },
     ),
@@ -97,16 +100,26 @@ WRONG = {
                 "over the wrong axis"
             ),
             "return scores.masked_fill(~mask, -math.inf).softmax(0)": "over the batch",
-            "return (scores + mask).softmax(-1)": "added to the scores, not applied",
-            "return scores.masked_fill(~mask, 0).softmax(-1)": "they need -inf",
-            "return scores.softmax(-1) * mask": "came after the softmax",
-            "return scores.masked_fill(mask, -math.inf).softmax(-1)": "turned round",
+            "return (scores + mask).softmax(-1)": "You added the mask to the scores,",
+            "return scores.masked_fill(~mask, 0).softmax(-1)": (
+                "You set hidden scores to 0, but e⁰ is 1"
+            ),
+            "return scores.softmax(-1) * mask": "You applied the mask after the",
+            "return scores.masked_fill(mask, -math.inf).softmax(-1)": (
+                "You turned the mask around"
+            ),
             "return scores.masked_fill(~mask, math.inf).softmax(-1)": "+inf",
-            "return scores.softmax(-1)": "the mask was not used",
-            "return scores.masked_fill(~mask, -math.inf)": "still to come",
-            "return scores.masked_fill(~mask, -math.inf).exp()": "not divided",
-            "return scores.masked_fill(~causal_mask(4), -math.inf).softmax(-1)": (
-                "but another one"
+            "return scores.softmax(-1)": "You did not use the mask",
+            "return scores.masked_fill(~mask, -math.inf)": "Those are masked scores",
+            "return scores.masked_fill(~mask, -math.inf).exp()": (
+                "You did not divide the powers of e by the sum of their row"
+            ),
+            "return scores.masked_fill(~causal_mask(T), -math.inf).softmax(-1)": (
+                "You used a causal mask of your own"
+            ),
+            "scores[:, ~mask] = -1e9; return scores.softmax(-1)": "changed scores",
+            "s = scores.detach(); return s.masked_fill(~mask, -1e9).softmax(-1)": (
+                "no gradient flows back"
             ),
         },
     ),
@@ -114,63 +127,73 @@ WRONG = {
         SCORES,
         {
             "B, T, D = q.shape; return q @ k.transpose(-2, -1) / math.sqrt(D)": (
-                "not for (B, H, T, D) (ValueError: too many values"
+                "Right for (B, T, D), but not for (B, H, T, D)"
             ),
             "return torch.stack([a @ b.mT / D**0.5 for a, b in zip(q, k)])": (
-                "right for (B, T, D), but not for (T, D)"
+                "Right for (B, T, D), but not for (T, D)"
             ),
-            "raise NotImplementedError": "it raised NotImplementedError",
-            "return q @ k.transpose(-2, -1) / torch.sqrt(q)": "it raised RuntimeError",
-            "return q @ k.transpose(-2, -1)": "not divided by the square root of D",
-            "return q @ k.transpose(-2, -1) / D": "divided by D, not by its",
+            "raise NotImplementedError": "your function raised NotImplementedError",
+            "return q @ k.transpose(-2, -1) / torch.sqrt(q)": "your function raised",
+            "return q @ k.transpose(-2, -1)": "You did not divide the scores by the",
+            "return q @ k.transpose(-2, -1) / D": "You divided the scores by D, not",
             "return q @ k.transpose(-2, -1) * D**0.5": "multiplied",
-            "return q @ k.transpose(-2, -1) / q.shape[-2] ** 0.5": "that of T",
-            "return k @ q.transpose(-2, -1) / D**0.5": "queries and keys are swapped",
+            "return q @ k.transpose(-2, -1) / q.shape[-2] ** 0.5": (
+                "You took the square root of T"
+            ),
+            "return k @ q.transpose(-2, -1) / D**0.5": "You swapped queries and keys",
             "return (q @ k.transpose(-2, -1) / D**0.5).softmax(-1)": "weights already",
-            "return q.transpose(-2, -1) @ k / D**0.5": "channels were compared",
-            "return q @ k.transpose(1, 2) / D**0.5": "count the two axes",
+            "return q.transpose(-2, -1) @ k / D**0.5": "You compared channels with",
+            "return q @ k.transpose(1, 2) / D**0.5": "Right for (B, T, D), but not",
             "return q @ k / D**0.5": "do not fit together",
         },
     ),
     "02.split_heads": (
         HEADS,
         {
-            "return x.view(B, H, T, D)": "without transposing: rows now mix",
-            "return x.view(B, T, H, D)": "positions still stand before heads",
-            "return x.view(B, T, D, H).permute(0, 3, 1, 2)": "not every H-th one",
+            "return x.view(B, H, T, D)": "You did not transpose",
+            "return x.view(B, T, H, D)": "Positions still come before heads",
+            "return x.view(B, T, D, H).permute(0, 3, 1, 2)": "Each head took every",
             "return x.view(B, T, H, D).permute(0, 2, 3, 1)": "positions and channels",
             "return x.view(B, T, H, D).permute(2, 0, 1, 3)": "batch and heads",
-            "return x": "came back as it was",
-            "return x.chunk(H, dim=-1)": "a tuple, not a tensor",
+            "return x": "You returned x unchanged",
+            "return x.chunk(H, dim=-1)": "has type tuple, not Tensor",
         },
     ),
     "02.attention": (
         ATTENTION,
         {
             "return hide(scores, allowed[None]).softmax(-1) @ v": "has shape (1, 4, 3)",
-            "return (scores + allowed.float()).softmax(-1) @ v": "mask was added",
-            "return scores.softmax(-1) @ v": "there is no mask",
-            "return hide(scores, allowed.tril(-1)).softmax(-1) @ v": "diagonal is",
-            "return hide(scores, allowed.T).softmax(-1) @ v": "future is allowed and",
+            "return (scores + allowed.float()).softmax(-1) @ v": (
+                "You added the mask to the scores, so the future leaks in"
+            ),
+            "return scores.softmax(-1) @ v": "There is no mask, so every position",
+            "return hide(scores, allowed.tril(-1)).softmax(-1) @ v": (
+                "You masked the diagonal, but a position may look at itself"
+            ),
+            "return hide(scores, allowed.T).softmax(-1) @ v": "You allowed the future",
             "return hide(scores, ~allowed).softmax(-1) @ v": "hides the past",
             "return hide(scores, torch.ones(T, T).tril(1) > 0).softmax(-1) @ v": (
                 "one position of the future"
             ),
-            "return (scores * allowed).softmax(-1) @ v": "they need -inf",
+            "return (scores * allowed).softmax(-1) @ v": "You set hidden scores to 0,",
             "return scores.softmax(-1) * allowed @ v": "after the softmax",
             "return hide(scores).softmax(-2) @ v": "over the wrong axis",
-            "return hide(raw).softmax(-1) @ v": "not divided by the square root of D",
-            "return hide(raw / D).softmax(-1) @ v": "divided by D, not by its",
-            "return hide(raw / math.sqrt(T)).softmax(-1) @ v": "that of T",
-            "return hide(scores.transpose(-2, -1)).softmax(-1) @ v": "are swapped",
-            "return hide(scores).softmax(-1).transpose(-2, -1) @ v": (
-                "weights were transposed"
+            "return hide(raw).softmax(-1) @ v": "You did not divide the scores by the",
+            "return hide(raw / D).softmax(-1) @ v": "You divided the scores by D, not",
+            "return hide(raw / math.sqrt(T)).softmax(-1) @ v": (
+                "You took the square root of T"
             ),
-            "return hide(scores).softmax(-1)": "these are the weights",
+            "return hide(scores.transpose(-2, -1)).softmax(-1) @ v": (
+                "You swapped queries and keys"
+            ),
+            "return hide(scores).softmax(-1).transpose(-2, -1) @ v": (
+                "You transposed the weights before they met the values"
+            ),
+            "return hide(scores).softmax(-1)": "Those are the weights",
             "return hide(scores).softmax(-1) @ k": "averaged the keys",
             "return hide(scores).softmax(-1) @ q": "averaged the queries",
-            "return causal_attention(q, k, v)": "a tuple, not a tensor",
-            "return torch.zeros(v.shape)": "wrong numbers",
+            "return causal_attention(q, k, v)": "has type tuple, not Tensor",
+            "return torch.zeros(v.shape)": "the result should be [[[2], [3]]], not",
         },
     ),
 }
@@ -210,7 +233,6 @@ def test_solution_of_the_notebook_passes(name):
         ("02.averages", "return x.cumsum(1) / torch.arange(1, T + 1).view(-1, 1)"),
         ("02.mask", "i = torch.arange(T); return i.view(-1, 1) >= i"),
         ("02.weights", "w = scores.softmax(-1) * mask; return w / w.sum(-1, True)"),
-        ("02.weights", "scores[:, ~mask] = -1e9; return scores.softmax(-1)"),
         ("02.scores", "return torch.einsum('...td,...sd->...ts', q, k) * D**-0.5"),
         ("02.split_heads", "return torch.stack(x.split(D, dim=-1), dim=1)"),
         ("02.attention", "return fused_attention(q, k, v)"),

@@ -20,14 +20,14 @@ def draw(probabilities, u):
 def draw(probabilities, u):
     return int((probabilities.cumsum(dim=0) <= u).sum()) - 1
 """,
-            "one id too low",
+            "Your id is one too low",
         ),
         (
             """
 def draw(probabilities, u):
     return int((probabilities.cumsum(dim=0) <= u).sum()) + 1
 """,
-            "one id too high",
+            "Your id is one too high",
         ),
         (
             """
@@ -43,14 +43,14 @@ def draw(probabilities, u):
         if u < p:
             return i
 """,
-            "returned nothing for some u: is u compared with the cumulative sum",
+            "For some u you return nothing",
         ),
         (
             """
 def draw(probabilities, u):
     return int((probabilities.cumsum(dim=0) < u).sum())
 """,
-            "on a border",
+            "On a border, where u equals a cumulative",
         ),
         (
             """
@@ -65,7 +65,7 @@ def draw(probabilities, u):
     ends = probabilities.flip(0).cumsum(dim=0)
     return len(ends) - 1 - int((ends <= u).sum())
 """,
-            "summed from the last id",
+            "You added up from the last id",
         ),
         (
             """
@@ -79,7 +79,7 @@ def draw(probabilities, u):
 def draw(probabilities, u):
     return float((probabilities.cumsum(dim=0) <= u).sum())
 """,
-            "a whole number, not a float",
+            "has type float, not int",
         ),
         (
             """
@@ -95,7 +95,7 @@ def draw(probabilities, u):
     probabilities.cumsum_(dim=0)
     return int((probabilities <= u).sum())
 """,
-            "changed the probabilities it was given",
+            "Your function changed probabilities",
         ),
     ],
     "05.temperature": [
@@ -104,21 +104,21 @@ def draw(probabilities, u):
 def with_temperature(logits, temperature):
     return (logits * temperature).softmax(dim=0)
 """,
-            "you multiplied",
+            "You multiplied by the temperature",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return logits.softmax(dim=0) / temperature
 """,
-            "you divided the probabilities",
+            "You divided the probabilities, which no",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return (logits.softmax(dim=0) / temperature).softmax(dim=0)
 """,
-            "you took the softmax of probabilities",
+            "You took the softmax of probabilities",
         ),
         (
             """
@@ -126,21 +126,21 @@ def with_temperature(logits, temperature):
     p = logits.softmax(dim=0) / temperature
     return p / p.sum()
 """,
-            "the temperature changed nothing",
+            "The temperature changed nothing",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return logits / temperature
 """,
-            "those are logits still",
+            "Those are still logits",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return (logits / temperature).log_softmax(dim=0)
 """,
-            "those are logarithms",
+            "Those are logarithms",
         ),
         (
             """
@@ -148,21 +148,21 @@ def with_temperature(logits, temperature):
     logits /= temperature
     return logits.softmax(dim=0)
 """,
-            "changed the logits it was given",
+            "Your function changed logits",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return (logits / temperature).softmax(dim=0).numpy()
 """,
-            "not a tensor",
+            "has type ndarray, not Tensor",
         ),
         (
             """
 def with_temperature(logits, temperature):
     return (logits - temperature).softmax(dim=0)
 """,
-            "the temperature changed nothing",
+            "The temperature changed nothing",
         ),
         (
             """
@@ -178,7 +178,7 @@ def with_temperature(logits, temperature):
 def entropy(probabilities):
     return -(probabilities * probabilities.log()).sum().item()
 """,
-            "a probability of 0 gave NaN",
+            "0 · ln 0 counts as 0, but a computer makes",
         ),
         (
             """
@@ -194,7 +194,7 @@ def entropy(probabilities):
     p = probabilities[probabilities > 0]
     return (p * p.log()).sum().item()
 """,
-            "the sign is missing",
+            "The sign is missing",
         ),
         (
             """
@@ -202,7 +202,7 @@ def entropy(probabilities):
     p = probabilities[probabilities > 0]
     return -(p * p.log()).mean().item()
 """,
-            "that is a mean",
+            "That is a mean",
         ),
         (
             """
@@ -217,7 +217,7 @@ def entropy(probabilities):
 def entropy(probabilities):
     return -probabilities.log().sum().item()
 """,
-            "weighed by its own p",
+            "You did not weight each logarithm by its",
         ),
         (
             """
@@ -225,7 +225,7 @@ def entropy(probabilities):
     p = probabilities[probabilities > 0]
     return -(p * p.log())
 """,
-            "one number per character",
+            "That is one number for each character",
         ),
         (
             """
@@ -240,7 +240,7 @@ def entropy(probabilities):
 def entropy(probabilities):
     return 1.0397
 """,
-            "comes out differently",
+            "the result should be 0.325, not 1.04",
         ),
     ],
     "05.top_k": [
@@ -262,7 +262,7 @@ def top_k(logits, k):
     cut[kept] = logits[kept]
     return cut.softmax(dim=0)
 """,
-            "what is cut needs -inf",
+            "A logit of 0 is a score like any other",
         ),
         (
             """
@@ -281,14 +281,14 @@ def top_k(logits, k):
     threshold = logits.topk(k).values[-1]
     return logits.masked_fill(logits < threshold, -math.inf).softmax(dim=0)
 """,
-            "with equal logits more than k remained",
+            "With equal logits, too, exactly k remain",
         ),
         (
             """
 def top_k(logits, k):
     return logits.sort(descending=True).values[:k].softmax(dim=0)
 """,
-            "only k numbers came back",
+            "You returned only k numbers",
         ),
         (
             """
@@ -298,7 +298,7 @@ def top_k(logits, k):
     cut[kept] = logits[kept]
     return cut.softmax(dim=0)
 """,
-            "you kept the k lowest",
+            "You kept the k lowest",
         ),
         (
             """
@@ -308,7 +308,7 @@ def top_k(logits, k):
     cut[kept] = logits[kept]
     return cut
 """,
-            "those are logits still",
+            "Those are still logits",
         ),
         (
             """
@@ -318,7 +318,7 @@ def top_k(logits, k):
     cut[kept] = logits[kept]
     return cut.softmax(dim=0)
 """,
-            "it raised RuntimeError",
+            "A k above the number of characters must",
         ),
         (
             """
@@ -326,7 +326,7 @@ def top_k(logits, k):
     logits[logits.sort(descending=True).indices[k:]] = -math.inf
     return logits.softmax(dim=0)
 """,
-            "changed the logits it was given",
+            "Your function changed logits",
         ),
     ],
     "05.top_p": [
@@ -339,7 +339,7 @@ def top_p(probabilities, p):
     result[order] = kept / kept.sum()
     return result
 """,
-            "the character that crosses p was dropped",
+            "You dropped the character that crosses p",
         ),
         (
             """
@@ -411,7 +411,7 @@ def top_p(probabilities, p):
 def top_p(probabilities, p):
     return probabilities
 """,
-            "nothing was cut",
+            "You cut nothing",
         ),
         (
             """
@@ -419,7 +419,7 @@ def top_p(probabilities, p):
     while True:
         pass
 """,
-            "it did not finish",
+            "Your function did not finish",
         ),
     ],
 }

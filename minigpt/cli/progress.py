@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from pathlib import Path
 
+from minigpt.course.exercises import exercise_names
 from minigpt.course.exercises.progress import (
     Learner,
     class_of,
-    in_course_order,
     stumbling_blocks,
 )
 from minigpt.paths import HOME
@@ -63,7 +63,7 @@ def owner(notebook: Path, folder: Path) -> str:
 
 def report(learners: list[Learner]) -> Iterator[str]:
     """Yield the lines of the table, and of where the class is stuck."""
-    exercises = in_course_order(learners)
+    exercises = exercise_names()
     lessons = [list(names) for _, names in groupby(exercises, lambda name: name[:2])]
     width = max(len("learner"), *(len(learner.name) for learner in learners))
     heads = [names[0][:2].ljust(len(names)) for names in lessons]

@@ -1,4 +1,4 @@
-"""Give learners' answers an instant verdict that names the mistake that was made."""
+"""Check learners' answers and name the mistake in one line."""
 
 from minigpt.course.exercises.verdict import Verdict, check, exercise_names
 

@@ -1,34 +1,45 @@
-"""Run a learner's answer safely and turn what happens into one line.
+"""Run a learner's answer safely and turn what happens into a one-line verdict.
 
-An exercise is a function decorated with `@exercise`. It gets the answer, tries it,
-and raises `Mistake` with a sentence about what is wrong; if it returns, the answer is
-right.
+Each lesson's module registers its tests here. A test receives the answer and raises
+`Mistake` with a sentence about what is wrong; if it returns, the answer is right.
 """
 
 import ctypes
+import difflib
 import dis
-import importlib
-import pkgutil
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
 TIME_LIMIT_SECONDS = 10.0
 
+# In the order of the notebooks. Lesson modules load PyTorch, and this list does not.
+_LESSONS = {
+    "00": "next_letter followers likeliest write",
+    "01": "encode decode_bytes count_pairs merge bits_per_character split",
+    "02": "averages mask weights scores attention split_heads",
+    "03": "embed layer_norm gelu block parameters start_loss",
+    "04": "batch cross_entropy schedule clip museum",
+    "05": "draw temperature entropy top_k top_p",
+}
+
 
 class Mistake(Exception):
-    """What is wrong with an answer, in one sentence for the learner."""
+    """What is wrong with an answer, in a sentence for the learner."""
 
 
 class _TimeUp(BaseException):
-    """Thrown into an answer that does not end."""
+    """Raised inside an answer that does not end."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check of an answer found; shows as its text.
+    """The result of checking an answer; its representation is its text.
 
     Attributes:
         text: one line that starts with ○ (not started), ✓ or ✗.
@@ -46,53 +57,64 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Exercise:
-    test: Callable[[Any], None]
-    praise: str
+class Exercise:
+    """A registered exercise.
 
-
-_EXERCISES: dict[str, _Exercise] = {}
-
-
-def exercise(
-    name: str, praise: str
-) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Register a test of answers under a name such as "02.mask".
-
-    Args:
-        praise: what the learner has shown, said after the ✓.
+    Attributes:
+        praise: what the learner has shown, printed after the ✓.
+        test: raises `Mistake` unless the answer is right.
+        task: the `judge.Task` if the answer is a function, else None.
     """
 
-    def register(test: Callable[[Any], None]) -> Callable[[Any], None]:
-        _EXERCISES[name] = _Exercise(test, praise)
-        return test
+    praise: str
+    test: Callable[[Any], None]
+    task: Any = None
 
-    return register
+
+EXERCISES: dict[str, Exercise] = {}
 
 
 def exercise_names() -> list[str]:
-    """Return the names of all exercises of the course, sorted."""
-    package = importlib.import_module("minigpt.course.exercises")
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("lesson"):
-            importlib.import_module(f"minigpt.course.exercises.{module.name}")
-    return sorted(_EXERCISES)
+    """Return the names of all exercises, in the order of the notebooks."""
+    return [f"{n}.{word}" for n, words in _LESSONS.items() for word in words.split()]
+
+
+def find_exercise(name: str) -> Exercise:
+    """Return the exercise of that name, such as "02.mask".
+
+    Raises:
+        ValueError: there is none; the message suggests the nearest name.
+    """
+    if not isinstance(name, str):
+        raise ValueError('the name of the exercise comes first: check("02.mask", ...)')
+    if name not in exercise_names():
+        near = difflib.get_close_matches(name, exercise_names(), n=1, cutoff=0.5)
+        advice = f'did you mean "{near[0]}"?' if near else 'names look like "02.mask"'
+        raise ValueError(f"there is no exercise {name!r}: {advice}")
+    import_module(f"minigpt.course.exercises.lesson{name[:2]}")
+    return EXERCISES[name]
 
 
 def check(name: str, answer: Any) -> Verdict:
     """Return the verdict on an answer: ○ not started, ✓ right, or ✗ and what is wrong.
 
-    It never raises because of the answer, and stops one that does not end.
+    It never raises because of the answer, stops one that does not end, and restores
+    the random generators, thread count and default dtype that an answer changes.
 
     Raises:
         ValueError: there is no exercise of that name.
     """
-    if name not in exercise_names():
-        raise ValueError(f"there is no exercise {name!r}")
+    exercise = find_exercise(name)
     if _not_started(answer):
         return Verdict("○ not started")
-    problem = _run(_EXERCISES[name].test, answer)
-    return Verdict(f"✗ {problem}" if problem else f"✓ {_EXERCISES[name].praise}")
+    if exercise.task and not callable(answer):
+        return Verdict(
+            "✗ Hand over the function itself, not its result: write its name without "
+            "parentheses."
+        )
+    with _state_kept():
+        problem = _run(exercise.test, answer)
+    return Verdict(f"✗ {problem}" if problem else f"✓ {exercise.praise}")
 
 
 def _not_started(answer: Any) -> bool:
@@ -106,6 +128,27 @@ def _not_started(answer: Any) -> bool:
     does = {i.opname for i in dis.get_instructions(answer)}
     returned = [i.argval for i in dis.get_instructions(answer) if "CONST" in i.opname]
     return does <= empty and all(value in (None, ...) for value in returned)
+
+
+@contextmanager
+def _state_kept() -> Iterator[None]:
+    """Restore what an answer may change for the whole process.
+
+    The gradient mode belongs to a thread, and an answer runs in its own.
+    """
+    import numpy as np
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
 
 
 def _run(test: Callable[[Any], None], answer: Any) -> str | None:
@@ -123,16 +166,17 @@ def _run(test: Callable[[Any], None], answer: Any) -> str | None:
             pass
         # An answer may raise anything, SystemExit and KeyboardInterrupt included.
         except BaseException as error:
-            problems.append(_describe(error))
+            said = f"Your function raised {type(error).__name__}: {error}"
+            problems.append(said.splitlines()[0].removesuffix(": "))
         finally:
             ended.set()
 
-    # A thread can be given up on; and it can be made to raise, on every system.
+    # A thread can be abandoned, and it can be made to raise on every system.
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         ended.wait(TIME_LIMIT_SECONDS)
-    finally:  # also if it is the learner whose patience has ended
+    finally:  # also if the learner interrupts the check
         for _ in range(20):
             if ended.is_set():
                 break
@@ -141,10 +185,5 @@ def _run(test: Callable[[Any], None], answer: Any) -> str | None:
             )
             ended.wait(0.1)
     if not problems:
-        return "it did not finish: is there a loop that never ends?"
+        return "Your function did not finish: is there a loop that never ends?"
     return " ".join(problems[0].split()) if problems[0] else None
-
-
-def _describe(error: BaseException) -> str:
-    said = str(error).strip().splitlines()
-    return f"it raised {type(error).__name__}" + (f": {said[0]}" if said else "")

@@ -1,0 +1,272 @@
+"""Judge a learner's function by running it beside the right one and known wrong ones.
+
+An exercise is its right answer, decorated:
+
+    @exercise("05.temperature", "Well done.", cases=[...], wrong_ways={...})
+    def temperature(logits, temperature):
+        return (logits / temperature).softmax(dim=0)
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minigpt.course.exercises.explain import (
+    LONGEST,
+    Raised,
+    arguments,
+    difference,
+    misfit,
+    same,
+    text,
+)
+from minigpt.course.exercises.verdict import EXERCISES, Exercise, Mistake
+
+Function = Callable[..., Any]
+Case = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a learner's function is compared with.
+
+    Attributes:
+        right: the right function.
+        also_right: other functions whose results are right, too.
+        cases: the arguments of each call. Together they must tell the wrong ways
+            apart; one of them should be short enough to be shown.
+        wrong_ways: known wrong functions, each under the sentence that names its
+            mistake. They take the arguments of `right` and are tried in order.
+        errors: sentences for exceptions, each under a regular expression that finds
+            them, such as "IndexError: .* out of range".
+        types: sentences for results of a wrong type.
+        parts: what the results are called, if there are several.
+        accept: converts results that are also right in another form.
+        otherwise: said before the example if no known wrong way gives the results.
+        edges: cases of a rule of its own under the sentence that states the rule;
+            they are tried when all other cases are right.
+        gradients: whether gradients must flow back to the arguments.
+        by_hand: names of functions that would do the work for the learner.
+        then: one more test, if all else is right.
+    """
+
+    right: Function
+    cases: Sequence[Case]
+    also_right: Sequence[Function] = ()
+    wrong_ways: Mapping[str, Function] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[Any, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    accept: Callable[[Any], Any] | None = None
+    otherwise: str = ""
+    edges: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+    gradients: bool = False
+    by_hand: tuple[str, ...] = ()
+    then: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call returned or raised, and its arguments as they were afterwards."""
+
+    result: Any
+    given: Case
+
+    def same(self, other: "Outcome") -> bool:
+        """Whether results and arguments are equal."""
+        return same(self.result, other.result) and same(self.given, other.given)
+
+    def is_right(self, right: "Outcome") -> bool:
+        """Whether it is the right outcome, its type and the kind of its numbers too."""
+        if isinstance(right.result, Raised) and isinstance(self.result, Raised):
+            return self.result.name == right.result.name
+        return self.same(right) and not misfit(self.result, right.result)
+
+
+def exercise(
+    name: str, *mistakes: Any, praise: str, **options: Any
+) -> Callable[[Function], Function]:
+    """Register the decorated function as the right answer of an exercise.
+
+    Args:
+        mistakes: sentences that name a mistake, each followed by a function that makes
+            it; together `Task.wrong_ways`.
+        options: further attributes of the `Task`.
+    """
+
+    def register(right: Function) -> Function:
+        wrong_ways = dict(zip(mistakes[::2], mistakes[1::2], strict=True))
+        task = Task(right, wrong_ways=wrong_ways, **options)
+        EXERCISES[name] = Exercise(praise, lambda it: judge(it, task), task=task)
+        return right
+
+    return register
+
+
+def draw(*shape: int, seed: int, below: int | None = None) -> Tensor:
+    """Return random numbers: normal ones, or integers from 0 to `below` - 1."""
+    generator = torch.Generator().manual_seed(seed)
+    if below is None:
+        return torch.randn(shape, generator=generator)
+    return torch.randint(below, shape, generator=generator)
+
+
+def number(result: Any) -> Any:
+    """Return a tensor without dimensions as a number, anything else as it is."""
+    scalar = isinstance(result, Tensor) and result.dim() == 0
+    return result.item() if scalar else result
+
+
+def judge(answer: Function, task: Task) -> None:
+    """Raise Mistake unless the answer does what the right function does.
+
+    The answer runs on copies of every case. Its mistake is named if in all cases it
+    does what a known wrong way does; otherwise the first wrong case is shown.
+    """
+    _compare(answer, task, task.cases, task.wrong_ways, task.otherwise)
+    for rule, cases in task.edges.items():
+        _compare(answer, task, cases, {}, rule)
+    if task.gradients:
+        _check_gradients(answer, task)
+    if shortcuts := set(_names_used(answer)) & set(task.by_hand):
+        raise Mistake(
+            f"The result is right, but {min(shortcuts)} did the work: the exercise is "
+            "to write it yourself."
+        )
+    if task.then:
+        task.then(answer)
+
+
+def _compare(
+    answer: Function,
+    task: Task,
+    cases: Sequence[Case],
+    wrong_ways: Mapping[str, Function],
+    otherwise: str,
+) -> None:
+    outcomes = [_outcome_of_answer(answer, task, case) for case in cases]
+    for function in (*task.also_right, task.right):
+        rights = [_outcome(function, case) for case in cases]
+        wrong = [n for n, one in enumerate(outcomes) if not one.is_right(rights[n])]
+        if not wrong:
+            return
+    lines = [_example(task, cases[n], outcomes[n], rights[n]) for n in wrong]
+    short = min((line for line, is_short in lines if is_short), key=len, default="")
+    for sentence, way in wrong_ways.items():
+        ways = (_outcome(way, case) for case in cases)
+        if all(map(Outcome.same, outcomes, ways)):
+            raise Mistake(f"{sentence} {short}")
+    n = wrong[0]
+    _refuse(task, cases[n], outcomes[n], rights[n], otherwise)
+    raise Mistake(f"{otherwise} {short or lines[0][0]}")
+
+
+def _outcome(function: Function, case: Case) -> Outcome:
+    given = deepcopy(case)
+    try:
+        return Outcome(function(*given), given)
+    except Mistake:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        return Outcome(Raised(type(error).__name__, lines[0] if lines else ""), given)
+
+
+def _outcome_of_answer(answer: Function, task: Task, case: Case) -> Outcome:
+    """Return the outcome in a form that is comparable, or raise Mistake about it."""
+    outcome = _outcome(answer, case)
+    result = None if outcome.result is ... else outcome.result
+    for kind, sentence in task.types.items():
+        if isinstance(result, kind) and not isinstance(result, bool):
+            raise Mistake(sentence)
+    if result is None:
+        raise Mistake(
+            f"For {arguments(task.right, case)} your function returned nothing: does "
+            "every way through it end in a return?"
+        )
+    if task.accept and not isinstance(result, Raised):
+        return Outcome(task.accept(result), outcome.given)
+    return outcome
+
+
+def _example(
+    task: Task, case: Case, outcome: Outcome, right: Outcome
+) -> tuple[str, bool]:
+    """Return what should have come out, and whether the line shows all in full."""
+    words, is_whole = difference(outcome.result, right.result, parts=task.parts)
+    short = all(callable(one) or len(text(one)) <= LONGEST for one in case)
+    return f"For {arguments(task.right, case)} {words}.", is_whole and short
+
+
+def _refuse(
+    task: Task, case: Case, outcome: Outcome, right: Outcome, otherwise: str
+) -> None:
+    """Raise Mistake about an exception, a changed argument, a wrong type or shape."""
+    call = f"For {arguments(task.right, case)}"
+    names = inspect.signature(task.right).parameters
+    if isinstance(outcome.result, Raised):
+        if outcome.result.name == "IndexError" and case[0] in ("", []):
+            raise Mistake(
+                f"Your function raised IndexError for an empty {next(iter(names))}, "
+                "which has no first element."
+            )
+        for pattern, sentence in task.errors.items():
+            if re.search(pattern, str(outcome.result)):
+                raise Mistake(sentence)
+        raise Mistake(f"{otherwise} {call} your function raised {outcome.result}")
+    for name, before, after in zip(names, case, outcome.given, strict=True):
+        if not same(before, after):
+            raise Mistake(
+                f"Your function changed {name}, which it was given; work on a copy, "
+                "because others may still need the original."
+            )
+    if words := misfit(outcome.result, right.result, parts=task.parts):
+        raise Mistake(f"{call} {words}.")
+
+
+def _check_gradients(answer: Function, task: Task) -> None:
+    """Raise Mistake unless the answer has the gradients of the right function."""
+    found = []
+    for function in (answer, task.right):
+        given = [
+            one.clone().requires_grad_()
+            if isinstance(one, Tensor) and one.is_floating_point()
+            else deepcopy(one)
+            for one in task.cases[0]
+        ]
+        with torch.enable_grad():  # an answer may have switched it off
+            result = function(*given)
+        if isinstance(result, Tensor) and result.requires_grad:
+            (result * draw(*result.shape, seed=0)).sum().backward()
+        found.append([one.grad for one in given if isinstance(one, Tensor)])
+    if not all(map(_near, *found)):
+        raise Mistake(
+            "The numbers are right, but no gradient flows back, so a model could not "
+            "learn: leave out .item(), .detach(), .data and torch.tensor()."
+        )
+
+
+def _near(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    # Loose, because a result may be right in another form; a cut is coarser than this.
+    return bool((a - b).norm() <= 0.05 * b.norm())
+
+
+def _names_used(answer: Any) -> Iterator[str]:
+    """Yield the names of all functions that an answer could call, and its own type."""
+    code = getattr(answer, "__code__", None)
+    if code is None:
+        yield getattr(answer, "__name__", type(answer).__name__)
+        return
+    codes = [code]
+    for code in codes:
+        yield from code.co_names
+        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
