@@ -123,8 +123,150 @@ def result(text):
     return nbformat.v4.new_output("execute_result", {"text/plain": text})
 
 
-def stream():
-    return nbformat.v4.new_output("stream", text="✓ printed by the learner")
+def stream(text="✓ printed by the learner"):
+    return nbformat.v4.new_output("stream", text=text)
+
+
+def shown(text):
+    return nbformat.v4.new_output("display_data", {"text/plain": text})
+
+
+MASK = {"02.mask": "✓ yes (T, T)"}
+BOTH = {"02.mask": "✓ yes", "02.scores": "✗ no, not [1, 2]."}
+OF_BOTH = 'exercises.check("02.mask", f)', 'exercises.check("02.scores", g)'
+WAYS = {
+    "the real check stands below one that is commented out": (
+        ['# exercises.check("02.scores", f)\nexercises.check("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "a check in a text is none": (
+        ['"""exercises.check("02.scores", f)"""\nexercises.check("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "keywords": (
+        ['exercises.check(answer=f, name="02.mask")'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "the function imported": (
+        ['from minigpt.course.exercises import check\ncheck("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "the function imported under another name, in another cell": (
+        ["from minigpt.exercises import check as judge", 'judge("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "the function assigned to another name": (
+        ['mine = exercises.check\nmine("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "the module imported under another name": (
+        ['import minigpt.course.exercises as ex\nex.check("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "lines that break": (
+        ['exercises.check(\n    "02.mask",\n    f,\n)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "printed": (
+        ['print("hello")\nprint(exercises.check("02.mask", f))'],
+        [stream("✗ a line of the learner's\nhello\n✓ yes (T, T)\n")],
+        MASK,
+    ),
+    "printed with more": (
+        ["print(f\"mask: {exercises.check('02.mask', f).text!r}\")"],
+        [stream("mask: '✓ yes (T, T'\n")],
+        {"02.mask": "✓ yes (T, T"},
+    ),
+    "displayed": (
+        ['display(exercises.check("02.mask", f))\n1'],
+        [shown("✓ yes (T, T)"), result("1")],
+        MASK,
+    ),
+    "in a variable": (
+        ['v = exercises.check("02.mask", f)\nv'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "in a variable, shown by a later cell": (
+        ['v = exercises.check("02.mask", f)', "v"],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "in one variable twice": (
+        [f"v = {OF_BOTH[0]}\nprint(v)\nv = {OF_BOTH[1]}\nprint(v)"],
+        [stream("✓ yes\n✗ no, not [1, 2].\n")],
+        BOTH,
+    ),
+    "two variables": (
+        [f"a, b = {OF_BOTH[0]}, {OF_BOTH[1]}\nprint(b)\na"],
+        [stream("✗ no, not [1, 2].\n"), result("✓ yes")],
+        BOTH,
+    ),
+    "two in a tuple": (
+        [", ".join(OF_BOTH)],
+        [result("(✓ yes, ✗ no, not [1, 2].)")],
+        BOTH,
+    ),
+    "two printed, and an error after the first": (
+        [f"print({OF_BOTH[0]})\nprint({OF_BOTH[1]})"],
+        [stream("✓ yes\n")],
+        {"02.mask": "✓ yes", "02.scores": "·"},
+    ),
+    "of two lines the last is shown": (
+        ["\n".join(OF_BOTH)],
+        [result("✗ no, not [1, 2].")],
+        {**BOTH, "02.mask": "·"},
+    ),
+    "all lines are shown": (
+        ["\n".join(OF_BOTH)],
+        [result("✓ yes"), result("✗ no, not [1, 2].")],
+        BOTH,
+    ),
+    "a name that is no exercise keeps its place": (
+        ['print(exercises.check(name, f))\nprint(exercises.check("02.mask", f))'],
+        [stream("✗ another\n✓ yes (T, T)\n")],
+        MASK,
+    ),
+    "a check that is shown nowhere": (
+        ['exercises.check("02.mask", f);'],
+        [],
+        {"02.mask": "·"},
+    ),
+    "nothing shown takes no verdict away": (
+        ['exercises.check("02.mask", f)', 'v = exercises.check("02.mask", f)'],
+        [result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "a magic": (
+        ['%%time\n# exercises.check("02.scores", f)\nexercises.check("02.mask", f)'],
+        [stream("CPU times: 1 s\n"), result("✓ yes (T, T)")],
+        MASK,
+    ),
+    "a cell that does not parse": (
+        ['def f(T:\n    ...\n\nexercises.check("02.mask", f)'],
+        [],
+        {"02.mask": "·"},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_verdict_is_credited_to_its_exercise(way, tmp_path):
+    sources, outputs, right = WAYS[way]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    shows = 0 if way.startswith("nothing shown") else -1
+    cells[shows].outputs = outputs
+    path = tmp_path / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert verdicts(path) == right
 
 
 def test_without_a_folder_it_is_the_courses_own(capsys):

@@ -88,7 +88,8 @@ class _Reader:
             checked, printed, results = [], [], [*others, *results]
             shown = [name if name in KNOWN else "" for name in CHECK.findall(source)]
         pairs = [(exercise, NO_VERDICT) for exercise in [*checked, *shown]]
-        # A learner's own lines come before a printed verdict; an error ends the rest.
+        # A learner's own lines come before a printed verdict, and an error prevents the
+        # later ones. Of results, Jupyter shows the last, or by a setting all.
         pairs += zip(printed, _texts(others)[-len(printed) :], strict=False)
         pairs += zip(reversed(shown), reversed(_texts(results)), strict=False)
         yield from (pair for pair in pairs if pair[0])
@@ -106,8 +107,8 @@ class _Reader:
             calls = [one for one in ast.walk(statement) if _calls(one, PRINTERS)]
             for call in sorted(calls, key=_position):
                 printed += self._exercises(call)
-            is_result = isinstance(statement, ast.Expr) and not calls
-            shown = self._exercises(statement) if is_result else []
+            if isinstance(statement, ast.Expr) and not calls:
+                shown += self._exercises(statement)
         return checked, printed, shown
 
     def _remember(self, statement: ast.stmt) -> None:
