@@ -10,9 +10,9 @@ from write_solutions import PAGE, SECTION, section
 from minigpt.cli import main
 from minigpt.course.exercises.progress import verdicts
 
-AXIS = "✗ the softmax runs over the wrong axis: each row, over its keys, sums to 1"
+AXIS = "✗ Your softmax runs over the wrong axis; each row, over its keys, sums to 1."
 VARIANCE = (
-    "✗ the variance was divided by C - 1 (torch's default): LayerNorm divides by C"
+    "✗ You divided the variance by C - 1, torch's default; LayerNorm divides by C."
 )
 ANNA = {"00": "✓✓✓✓", "01": "✓✓✓○✓✓", "02": "✓✓✗○○○"}
 CHEN = {"00": "✓✓○○", "01": "✓✓✓✓✓✓", "02": "✓✓✓✓✓✓", "03": "✓✗○○○○"}

@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from itertools import chain, combinations, pairwise
 from typing import Any
 
-from minigpt.course.exercises.judge import Task, draw, exercise, judge, number
+from minigpt.course.exercises.judge import Function, Task, draw, exercise, judge, number
 from minigpt.course.exercises.verdict import Mistake
 from minigpt.tokenizer import merge_pair
 
@@ -13,25 +14,19 @@ Ids = list[int]
 Pair = tuple[int, int]
 
 
-def _places(text: str, characters: str) -> Ids:
+def _places(text: Iterable[str], characters: str) -> Ids:
     return [characters.index(c) for c in text]
 
 
-UNKNOWN = Task(
-    _places,
-    cases=[("crew", "cowr")],
-    wrong_ways={
-        "You left out an unknown character silently; raise ValueError.": (
-            lambda text, characters: _places(
-                "".join(c for c in text if c in characters), characters
-            )
-        ),
-        "An unknown character became id -1; raise ValueError instead.": (
-            lambda text, characters: [characters.find(c) for c in text]
-        ),
-    },
-    otherwise="An unknown character must raise ValueError.",
-)
+UNKNOWN: dict[str, Function] = {
+    "You left out an unknown character silently; raise ValueError.": (
+        lambda text, characters: _places(filter(characters.count, text), characters)
+    ),
+    "An unknown character became id -1; raise ValueError instead.": (
+        lambda text, characters: [characters.find(c) for c in text]
+    ),
+}
+REFUSE = Task(_places, [("crew", "cowr")], wrong_ways=UNKNOWN)
 
 
 @exercise(
@@ -51,7 +46,7 @@ UNKNOWN = Task(
         *[("a fox saw a hen", "qz wmtjkfxebnvrdcgishlyaopu"), (" An Owl ", "lwnO oA")],
     ],
     praise="Text becomes ids, and an unknown character is refused.",
-    then=lambda answer: judge(answer, UNKNOWN),
+    then=lambda answer: judge(answer, REFUSE),
 )
 def encode(text: str, characters: str) -> Ids:
     """Return the place of each character of the text in `characters`."""
@@ -111,19 +106,16 @@ def _merge_overlapping(ids: Ids, pair: Pair, new_id: int) -> Ids:
 
 
 def _merge_first(ids: Ids, pair: Pair, new_id: int) -> Ids:
-    for i in _starts(ids, pair):
-        return [*ids[:i], new_id, *ids[i + 2 :]]
-    return list(ids)
+    end = [*_starts(ids, pair), len(ids)][0] + 2
+    return merge_pair(ids[:end], pair, new_id) + ids[end:]
 
 
 def _merge_both_orders(ids: Ids, pair: Pair, new_id: int) -> Ids:
-    merged: Ids = []
-    i = 0
-    while i < len(ids):
-        found = tuple(ids[i : i + 2]) in (pair, pair[::-1])
-        merged.append(new_id if found else ids[i])
-        i += 2 if found else 1
-    return merged
+    if len(ids) < 2:
+        return list(ids)
+    found = tuple(ids[:2]) in (pair, pair[::-1])
+    rest = _merge_both_orders(ids[2 if found else 1 :], pair, new_id)
+    return [new_id if found else ids[0], *rest]
 
 
 def _merge_no_tail(ids: Ids, pair: Pair, new_id: int) -> Ids:
@@ -256,6 +248,7 @@ def _in_order(result: Any) -> Any:
         (draw(20, seed=5, below=60).tolist(), 0.4),
     ],
     praise="The last part is kept for validation, and nothing is lost.",
+    edges={"A share of 0 keeps nothing for validation.": [(list(range(3)), 0.0)]},
     errors={"slice indices": "The place to cut is not a whole number; use round()."},
     parts=("train", "val"),
     accept=_in_order,

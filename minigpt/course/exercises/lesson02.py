@@ -1,6 +1,7 @@
 """The exercises of lesson 02: from averages of the past to causal attention."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,9 +15,6 @@ INF = math.inf
 def _small(*numbers: float) -> Tensor:
     """Return the numbers as x (1, T, 1)."""
     return torch.tensor([[[float(number)] for number in numbers]])
-
-
-# Causal averages
 
 
 def _counts(x: Tensor) -> Tensor:
@@ -65,9 +63,6 @@ def averages(x: Tensor) -> Tensor:
     return x.cumsum(dim=1) / _counts(x)
 
 
-# The mask
-
-
 def _ones(T: int) -> Tensor:
     return torch.ones(T, T, dtype=torch.bool)
 
@@ -96,9 +91,6 @@ def _ones(T: int) -> Tensor:
 def mask(T: int) -> Tensor:
     """Return the (T, T) bool mask, True where a query may look."""
     return causal_mask(T)
-
-
-# Weights: the softmax under a mask
 
 
 def _softmax(scores: Tensor, mask: Tensor, dim: int = -1, fill: float = -INF) -> Tensor:
@@ -140,9 +132,6 @@ def _softmax(scores: Tensor, mask: Tensor, dim: int = -1, fill: float = -INF) ->
 def weights(scores: Tensor, mask: Tensor) -> Tensor:
     """Return the softmax of scores (B, T, T) under a mask (T, T)."""
     return _softmax(scores, mask)
-
-
-# Scores
 
 
 def _raw(q: Tensor, k: Tensor) -> Tensor:
@@ -193,9 +182,6 @@ def scores(q: Tensor, k: Tensor) -> Tensor:
     return _raw(q, k) / _root(q)
 
 
-# Heads
-
-
 def _split(x: Tensor, n_head: int) -> Tensor:
     return x.reshape(*x.shape[:2], n_head, -1)
 
@@ -215,8 +201,7 @@ def _split(x: Tensor, n_head: int) -> Tensor:
     "You returned x unchanged.",
     lambda x, n_head: x,
     cases=[
-        (draw(2, 3, 8, seed=0), 4),
-        (draw(3, 5, 6, seed=0), 2),
+        *[(draw(2, 3, 8, seed=0), 4), (draw(3, 5, 6, seed=0), 2)],
         (draw(1, 4, 3, seed=0), 1),
         (torch.arange(1.0, 9).view(1, 2, 4), 2),
     ],
@@ -228,16 +213,10 @@ def split_heads(x: Tensor, n_head: int) -> Tensor:
     return _split(x, n_head).transpose(1, 2)
 
 
-# All of it
-
-
-def _weights(q: Tensor, k: Tensor, factor: float = 1.0, dim: int = -1) -> Tensor:
-    mask = causal_mask(q.shape[-2])
-    return _softmax(scores(q, k) * factor, mask, dim=dim)
-
-
-def _with_mask(q: Tensor, k: Tensor, mask: Tensor, fill: float = -INF) -> Tensor:
-    return _softmax(scores(q, k), mask, fill=fill)
+def _weights(q: Tensor, k: Tensor, factor: float = 1.0, **how: Any) -> Tensor:
+    """Return attention's weights, computed with another mask, fill, dim or factor."""
+    mask = how.pop("mask", causal_mask)(q.shape[-2])
+    return _softmax(scores(q, k) * factor, mask, **how)
 
 
 @exercise(
@@ -247,15 +226,15 @@ def _with_mask(q: Tensor, k: Tensor, mask: Tensor, fill: float = -INF) -> Tensor
     "There is no mask, so every position sees the future.",
     lambda q, k, v: scores(q, k).softmax(dim=-1) @ v,
     "You masked the diagonal, but a position may look at itself.",
-    lambda q, k, v: _with_mask(q, k, causal_mask(v.shape[-2]).tril(-1)) @ v,
+    lambda q, k, v: _weights(q, k, mask=lambda T: _ones(T).tril(-1)) @ v,
     "You allowed the future and hid the past; turn the mask around.",
-    lambda q, k, v: _with_mask(q, k, causal_mask(v.shape[-2]).T) @ v,
+    lambda q, k, v: _weights(q, k, mask=lambda T: _ones(T).triu()) @ v,
     "You turned the mask around: it hides the past and the position itself.",
-    lambda q, k, v: _with_mask(q, k, ~causal_mask(v.shape[-2])) @ v,
+    lambda q, k, v: _weights(q, k, mask=lambda T: ~causal_mask(T)) @ v,
     "You allowed one position of the future.",
-    lambda q, k, v: _with_mask(q, k, _ones(v.shape[-2]).tril(1)) @ v,
+    lambda q, k, v: _weights(q, k, mask=lambda T: _ones(T).tril(1)) @ v,
     "You set hidden scores to 0, but e⁰ is 1; set them to -inf.",
-    lambda q, k, v: _with_mask(q, k, causal_mask(v.shape[-2]), fill=0.0) @ v,
+    lambda q, k, v: _weights(q, k, fill=0.0) @ v,
     "You applied the mask after the softmax, so the rows no longer sum to 1.",
     lambda q, k, v: scores(q, k).softmax(dim=-1) * causal_mask(v.shape[-2]) @ v,
     "Your softmax runs over the wrong axis; each row, over its keys, sums to 1.",

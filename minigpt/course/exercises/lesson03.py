@@ -10,9 +10,11 @@ from torch.nn import functional as F
 from minigpt.course.exercises.judge import Function, draw, exercise, number
 
 EPS = 1e-5
+GAIN, BIAS = draw(4, seed=3), draw(4, seed=4)
 
-
-# Embeddings: ids (B, T), a table of tokens (V, C), a table of positions (block, C)
+SHAPES = ((3, 3), (2, 5), (4, 2))
+TOKENS, PLACES = draw(7, 4, seed=0), draw(8, 4, seed=1)
+SMALL_PLACES = torch.tensor([[10.0, 20], [30, 40], [50, 60]])
 
 
 @exercise(
@@ -44,15 +46,8 @@ EPS = 1e-5
         [tokens[ids], positions[: ids.shape[1]].expand(len(ids), -1, -1)], dim=-1
     ),
     cases=[
-        *(
-            (draw(*shape, seed=2, below=7), draw(7, 4, seed=0), draw(8, 4, seed=1))
-            for shape in ((3, 3), (2, 5), (4, 2))
-        ),
-        (
-            torch.tensor([[1, 0]]),
-            torch.tensor([[1.0, 2], [3, 4]]),
-            torch.tensor([[10.0, 20], [30, 40], [50, 60]]),
-        ),
+        *((draw(*shape, seed=2, below=7), TOKENS, PLACES) for shape in SHAPES),
+        (torch.tensor([[1, 0]]), torch.tensor([[1.0, 2], [3, 4]]), SMALL_PLACES),
     ],
     praise="Each position holds the row of its token plus its own.",
     errors={"must match the size": "Cut the position table to its first T rows."},
@@ -61,9 +56,6 @@ EPS = 1e-5
 def embed(ids: Tensor, token_table: Tensor, position_table: Tensor) -> Tensor:
     """Return what enters the first block, (B, T, C), for ids (B, T)."""
     return token_table[ids] + position_table[: ids.shape[1]]
-
-
-# LayerNorm
 
 
 def _norm(x: Tensor, axis: int | tuple[int, ...] = -1, correction: int = 0) -> Tensor:
@@ -115,13 +107,11 @@ def _std(x: Tensor) -> Tensor:
     "You swapped gain and bias.",
     lambda x, gain, bias: _norm(x) * bias + gain,
     cases=[
-        *(
-            (draw(*shape, seed=5) * 3 + 1, draw(4, seed=3), draw(4, seed=4))
-            for shape in ((2, 3, 4), (3, 2, 4))
-        ),
+        (draw(2, 3, 4, seed=5) * 3 + 1, GAIN, BIAS),
+        (draw(3, 2, 4, seed=5) * 3 + 1, GAIN, BIAS),
         # So close together that it matters where eps stands, and all equal.
-        (draw(2, 3, 4, seed=6) / 1000, draw(4, seed=3), draw(4, seed=4)),
-        (torch.full((1, 2, 4), 3.0), draw(4, seed=3), draw(4, seed=4)),
+        (draw(2, 3, 4, seed=6) / 1000, GAIN, BIAS),
+        (torch.full((1, 2, 4), 3.0), GAIN, BIAS),
         (
             torch.tensor([[[1.0, 5], [8, 2]]]),
             torch.tensor([1.0, 2]),
@@ -135,9 +125,6 @@ def _std(x: Tensor) -> Tensor:
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """Return the LayerNorm of x (B, T, C), same shape."""
     return F.layer_norm(x, gain.shape, gain, bias, EPS)
-
-
-# GELU
 
 
 @exercise(
@@ -165,8 +152,7 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     "You returned x unchanged.",
     lambda x: x,
     cases=[
-        (draw(2, 3, 4, seed=7) * 2,),
-        (torch.linspace(-4, 4, 9),),
+        *[(draw(2, 3, 4, seed=7) * 2,), (torch.linspace(-4, 4, 9),)],
         (torch.tensor([-1.0, 0, 2]),),
     ],
     also_right=[lambda x: F.gelu(x, approximate="tanh")],  # GPT-2's own form
@@ -179,37 +165,7 @@ def gelu(x: Tensor) -> Tensor:
     return F.gelu(x)
 
 
-# The order of a block: x (B, T, C), and norm1, attention, norm2, feed_forward
-
-
-def _post_norm(
-    x: Tensor, n1: Function, att: Function, n2: Function, ff: Function
-) -> Tensor:
-    x = n1(x + att(x))
-    return n2(x + ff(x))
-
-
-def _normed_stream(
-    x: Tensor, n1: Function, att: Function, n2: Function, ff: Function
-) -> Tensor:
-    x = n1(x)
-    x = n2(x + att(x))
-    return x + ff(x)
-
-
-def _in_place(
-    x: Tensor, n1: Function, att: Function, n2: Function, ff: Function
-) -> Tensor:
-    x += att(n1(x))
-    x += ff(n2(x))
-    return x
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-# Stand-ins that tell every order apart.
+# Stand-ins for norm1, attention, norm2 and feed_forward that tell every order apart.
 STAND_INS: tuple[Function, ...] = (
     lambda x: torch.tanh(x) + 0.3,
     lambda x: 0.7 * x.cumsum(dim=1) + 0.2,
@@ -221,7 +177,7 @@ STAND_INS: tuple[Function, ...] = (
 @exercise(
     "03.block",
     "This is post-norm: you normalised after the additions; do so before each layer.",
-    _post_norm,
+    lambda x, n1, att, n2, ff: n2((y := n1(x + att(x))) + ff(y)),
     "Both additions are missing; a layer adds to x and does not replace it.",
     lambda x, n1, att, n2, ff: ff(n2(att(n1(x)))),
     "The first addition is missing; attention replaced x.",
@@ -229,7 +185,7 @@ STAND_INS: tuple[Function, ...] = (
     "The second addition is missing; feed_forward replaced x.",
     lambda x, n1, att, n2, ff: ff(n2(x + att(n1(x)))),
     "You put the norms into the stream; add to x, not to its norm.",
-    _normed_stream,
+    lambda x, n1, att, n2, ff: (y := n2((y := n1(x)) + att(y))) + ff(y),
     "You made one addition around both layers; each layer has its own.",
     lambda x, n1, att, n2, ff: x + ff(n2(att(n1(x)))),
     "feed_forward did not see what attention had added; start from the new x.",
@@ -239,11 +195,11 @@ STAND_INS: tuple[Function, ...] = (
     "feed_forward came first; attention is the first of the two.",
     lambda x, n1, att, n2, ff: block(x, n2, ff, n1, att),
     "Both norms are missing.",
-    lambda x, n1, att, n2, ff: block(x, _same, att, _same, ff),
+    lambda x, n1, att, n2, ff: block(x, Tensor.clone, att, Tensor.clone, ff),
     "attention received x itself; give it norm1 of x.",
-    lambda x, n1, att, n2, ff: block(x, _same, att, n2, ff),
+    lambda x, n1, att, n2, ff: block(x, Tensor.clone, att, n2, ff),
     "feed_forward received x itself; give it norm2 of x.",
-    lambda x, n1, att, n2, ff: block(x, n1, att, _same, ff),
+    lambda x, n1, att, n2, ff: block(x, n1, att, Tensor.clone, ff),
     "You used norm1 twice; feed_forward takes norm2.",
     lambda x, n1, att, n2, ff: block(x, n1, att, n1, ff),
     "You swapped norm1 and norm2.",
@@ -259,27 +215,17 @@ STAND_INS: tuple[Function, ...] = (
     "You returned x unchanged.",
     lambda x, n1, att, n2, ff: x,
     "x += changes the tensor that you were given; x = x + ... makes a new one.",
-    _in_place,
-    cases=[
-        (draw(2, 3, 4, seed=8), *STAND_INS),
-        (draw(1, 5, 2, seed=8), *STAND_INS),
-    ],
+    lambda x, n1, att, n2, ff: x.add_(att(n1(x))).add_(ff(n2(x))),
+    cases=[(draw(*shape, seed=8), *STAND_INS) for shape in ((2, 3, 4), (1, 5, 2))],
     praise="Each layer reads a norm of the stream and adds to the stream.",
     gradients=True,
 )
 def block(
-    x: Tensor,
-    norm1: Function,
-    attention: Function,
-    norm2: Function,
-    feed_forward: Function,
+    x: Tensor, norm1: Function, attention: Function, norm2: Function, ff: Function
 ) -> Any:
     """Return x (B, T, C) after a pre-norm block of these four functions."""
     x = x + attention(norm1(x))
-    return x + feed_forward(norm2(x))
-
-
-# Parameters: V tokens, T positions, N blocks, C channels
+    return x + ff(norm2(x))
 
 
 def _per_head(H: int) -> Function:
@@ -334,9 +280,6 @@ SHARED = (
 def parameters(V: int, T: int, N: int, C: int) -> int:
     """Return how many numbers training can change."""
     return V * C + T * C + N * (12 * C * C + 13 * C) + 2 * C
-
-
-# The loss before training
 
 
 @exercise(

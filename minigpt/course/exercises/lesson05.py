@@ -117,8 +117,7 @@ def draw_id(probabilities: Tensor, u: float) -> int:
     accept=number,
     edges={
         "0 · ln 0 counts as 0, but a computer makes it NaN; leave it out of the sum.": [
-            (PROBABILITIES,),
-            (torch.tensor([0.0, 1.0]),),
+            *[(PROBABILITIES,), (torch.tensor([0.0, 1.0]),)]
         ]
     },
 )
