@@ -65,6 +65,17 @@ def test_most_mistakes_are_shown_with_input_expected_and_got():
     assert sum(shown) / len(shown) > 0.85
 
 
+CONSTANTS = [0, 1.0, "", "a", [], [1], {}, (), (1, 2), True, object(), float("nan")]
+CONSTANTS += [torch.zeros(2), torch.tensor(1.0), np.ones(2), lambda: None, [[]]]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_constant_passes_or_upsets_the_judge(name):
+    for constant in CONSTANTS:
+        verdict = check(name, lambda *_, result=constant: result).text
+        assert verdict.startswith("✗") and "raised" not in verdict, verdict
+
+
 # What a toy exercise says of answers
 
 

@@ -122,10 +122,10 @@ def difference(
     """
     if isinstance(got, Raised) or isinstance(right, Raised):
         return "", False
-    if isinstance(right, tuple) and parts and len(got) == len(right):
-        wrong = [n for n in range(len(right)) if not same(got[n], right[n])] or [0]
-        return difference(got[wrong[0]], right[wrong[0]], parts[wrong[0]])
     if isinstance(right, tuple) and isinstance(got, tuple | list):
+        if parts and len(got) == len(right):
+            wrong = [n for n in range(len(right)) if not same(got[n], right[n])] or [0]
+            return difference(got[wrong[0]], right[wrong[0]], parts[wrong[0]])
         got, right = list(got), list(right)
     for digits in (3, 6, 12):
         a, b = text(right, digits), text(got, digits)
