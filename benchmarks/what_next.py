@@ -18,7 +18,7 @@ import torch
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.course.overlap import repeated_share
 from minigpt.data import Dataset, make_dataset, read_text
-from minigpt.decoding import generate_batch
+from minigpt.decoding import generate
 from minigpt.model import GPT
 from minigpt.paths import TEXTS
 from minigpt.training import evaluate, train
@@ -82,15 +82,17 @@ def writing_rows(text: str, model: GPT) -> Iterator[tuple[str, str, float, float
     known = set(
         re.findall(r"\w+", tokenizer.decode(dataset.train_ids.tolist()).lower())
     )
-    prompts = [tokenizer.encode("THE FOX")] * SAMPLES
+    prompt = tokenizer.encode("THE FOX")
     ways = {
         ("*the default*", "temperature 0.8"): {"temperature": 0.8},
         ("lower temperature", "0.5"): {"temperature": 0.5},
         ("greedy", "sampling off"): {"greedy": True},
     }
     for (change, how), settings in ways.items():
-        steps = generate_batch(model, prompts, LENGTH, **settings)
-        written = [tokenizer.decode(ids) for ids in zip(*steps, strict=True)]
+        texts = (
+            generate(model, prompt, LENGTH, seed=i, **settings) for i in range(SAMPLES)
+        )
+        written = [tokenizer.decode(ids) for ids in texts]
         words = re.findall(r"\w+", " ".join(written).lower())
         real = sum(word in known for word in words) / len(words)
         yield change, how, real, sum(map(repeated_share, written)) / SAMPLES

@@ -6,34 +6,17 @@ Sources: top-k from Fan et al. (2018), top-p ("nucleus") from Holtzman et al. (2
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from minigpt.config import GPTConfig
+from minigpt.model import GPT
+from minigpt.tokenizer import as_ids
 
 MAX_NEW_TOKENS = 1_000_000
+LARGEST_SEED = 2**32 - 1  # of torch's generators on the CPU, larger ones repeat
 UNUSABLE = "the logits hold no usable number: the model is broken"
-
-
-class LanguageModel(Protocol):
-    """What sampling needs of a model: a torch module with ids in, logits out."""
-
-    config: GPTConfig
-    training: bool
-
-    def __call__(self, ids: Tensor) -> Tensor:
-        """Return logits (B, T, V) for ids (B, T)."""
-
-    def parameters(self) -> Iterator[Any]:
-        """Yield the weights."""
-
-    def train(self, mode: bool = True) -> Any:
-        """Switch dropout on or off."""
-
-    def eval(self) -> Any:
-        """Switch dropout off."""
 
 
 def check_settings(
@@ -51,6 +34,20 @@ def check_settings(
         raise ValueError(f"top-p must be above 0 and at most 1, not {top_p}")
 
 
+def check_seed(seed: int) -> None:
+    """Raise ValueError if a seed would give the same numbers as a smaller one."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed must be from 0 to 2^32 - 1, not {seed}")
+
+
+def _check_one_dimension(numbers: Tensor, name: str) -> None:
+    if numbers.ndim != 1:
+        raise ValueError(
+            f"{name} must have one dimension (V,), not shape {tuple(numbers.shape)}; "
+            "take the last row"
+        )
+
+
 def next_token_probabilities(
     logits: Tensor,
     temperature: float = 1.0,
@@ -59,44 +56,55 @@ def next_token_probabilities(
 ) -> Tensor:
     """Return the probabilities (V,) that the next token is drawn from.
 
-    The logits (V,) are divided by the temperature; of the result the top_k most
-    probable tokens are kept; of these the fewest whose probabilities reach top_p.
-    Equal logits rank by id, so that exactly top_k remain.
+    The logits (V,) are divided by the temperature. Of the tokens, the top_k most
+    probable are kept, and of these the fewest whose probabilities reach top_p. Equal
+    logits are ranked by id, so that exactly top_k tokens remain.
 
     Raises:
-        ValueError: a setting is out of its range, or the logits hold a NaN.
+        ValueError: a setting is out of its range, or the logits are not (V,) or hold
+            a NaN.
     """
     check_settings(temperature, top_k, top_p)
-    # Subtracting the maximum first keeps extreme logits and temperatures finite.
-    scaled = (logits.double() - logits.max()) / temperature
-    if torch.isnan(scaled).any():
+    _check_one_dimension(logits, "logits")
+    highest = logits.max().item()
+    if not math.isfinite(highest):
         raise ValueError(UNUSABLE)
+    # Subtracting the maximum first keeps extreme logits and temperatures finite.
+    scaled = (logits.double() - highest) / temperature
+    if top_k is None and top_p == 1:
+        return scaled.softmax(dim=0)
     # By the logits themselves: scaled, two of them can become equal.
-    order = torch.argsort(logits, descending=True, stable=True)[:top_k]
-    probabilities = scaled[order].softmax(dim=0)
+    order = torch.argsort(logits, descending=True, stable=True)
+    if top_k is not None:
+        scaled[order[top_k:]] = -math.inf
+    probabilities = scaled.softmax(dim=0)
     if top_p < 1:
         # A token stays if those ranked above it do not reach top_p yet.
-        before = probabilities.cumsum(dim=0) - probabilities
-        probabilities = torch.where(before < top_p, probabilities, 0.0)
-        probabilities = probabilities / probabilities.sum()
-    result = torch.zeros_like(scaled)
-    result[order] = probabilities
-    return result
+        ranked = probabilities[order]
+        above = ranked.cumsum(dim=0) - ranked
+        probabilities[order[above >= top_p]] = 0
+        probabilities /= probabilities.sum()
+    return probabilities
 
 
 def draw(probabilities: Tensor, generator: torch.Generator) -> int:
-    """Return a random id, each as often as its probability (V,) says.
+    """Return a random id, drawn with the probabilities (V,).
 
     One uniform number against the cumulative sum: unlike `torch.multinomial` this
     gives the same ids for the same seed on every machine.
     """
-    return inverse_cdf(
-        probabilities, float(torch.rand((), generator=generator, dtype=torch.float64))
-    )
+    u = torch.rand((), generator=generator, dtype=torch.float64)
+    return inverse_cdf(probabilities, float(u))
 
 
 def inverse_cdf(probabilities: Tensor, u: float) -> int:
-    """Return the id at the share u, from 0 to below 1, of all probabilities (V,)."""
+    """Return the id whose interval of the cumulative distribution contains u.
+
+    Args:
+        probabilities: (V,); they need not sum to 1.
+        u: from 0 to below 1.
+    """
+    _check_one_dimension(probabilities, "probabilities")
     cumulative = probabilities.cumsum(dim=0)
     return int(torch.searchsorted(cumulative, u * cumulative[-1], right=True))
 
@@ -105,11 +113,27 @@ def most_probable(logits: Tensor) -> int:
     """Return the id of the highest of the logits (V,), the lowest id of equals.
 
     Raises:
-        ValueError: one of them is NaN.
+        ValueError: the logits are not (V,) or hold a NaN.
     """
-    if torch.isnan(logits).any():
+    _check_one_dimension(logits, "logits")
+    token = int(logits.argmax())  # the first of equals, or a NaN
+    if torch.isnan(logits[token]):
         raise ValueError(UNUSABLE)
-    return int(torch.nonzero(logits == logits.max())[0])
+    return token
+
+
+def next_token(
+    logits: Tensor,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    greedy: bool = False,
+) -> int:
+    """Return the id of the next token: the most probable one, or one drawn."""
+    if greedy:
+        return most_probable(logits)
+    return draw(next_token_probabilities(logits, temperature, top_k, top_p), generator)
 
 
 def context_start(length: int, block_size: int) -> int:
@@ -129,20 +153,23 @@ def context_start(length: int, block_size: int) -> int:
     return math.ceil((length - block_size) / stride) * stride
 
 
-def check_request(ids: Sequence[int], max_new_tokens: int, vocab_size: int) -> None:
-    """Raise ValueError if text of that length cannot follow these ids."""
-    if not ids:
+def check_prompt(ids: Sequence[int], vocab_size: int) -> list[int]:
+    """Return the ids of a prompt, any one-dimensional integers, as a list of ints.
+
+    Raises:
+        ValueError: there are none, or they are of another shape or type, or not in
+            the vocabulary.
+    """
+    prompt = as_ids(ids)
+    if not prompt:
         raise ValueError("the prompt is empty: the model needs a token to start from")
-    if not all(0 <= i < vocab_size for i in ids):
+    if not all(0 <= i < vocab_size for i in prompt):
         raise ValueError(f"every id of the prompt must be from 0 to {vocab_size - 1}")
-    if not 0 <= max_new_tokens <= MAX_NEW_TOKENS:
-        raise ValueError(
-            f"length must be from 0 to {MAX_NEW_TOKENS:,}, not {max_new_tokens}"
-        )
+    return prompt
 
 
 def generate(
-    model: LanguageModel,
+    model: GPT,
     ids: Sequence[int],
     max_new_tokens: int,
     *,
@@ -158,38 +185,62 @@ def generate(
     the block the end is kept (see `context_start`). With `greedy` the most probable
     token is taken and temperature, top_k and top_p do not matter.
 
+    Args:
+        model: a model, left in the mode it is in (`train` or `eval`).
+        ids: the prompt, any one-dimensional integers.
+        max_new_tokens: how many ids to yield.
+        temperature, top_k, top_p: see `next_token_probabilities`.
+        greedy: whether to take the most probable token every time.
+        seed: from 0 to 2^32 - 1; the same seed gives the same ids.
+
     Raises:
         ValueError: at once, if an argument is out of its range.
     """
-    config = model.config
-    check_request(ids, max_new_tokens, config.vocab_size)
+    text = check_prompt(ids, model.config.vocab_size)
+    if not 0 <= max_new_tokens <= MAX_NEW_TOKENS:
+        raise ValueError(
+            f"length must be from 0 to {MAX_NEW_TOKENS:,}, not {max_new_tokens}"
+        )
     check_settings(temperature, top_k, top_p)
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
 
     def steps() -> Iterator[int]:
-        text = list(ids)
         for _ in range(max_new_tokens):
-            logits = next_token_logits(model, text)
-            if greedy:
-                text.append(most_probable(logits))
-            else:
-                probabilities = next_token_probabilities(
-                    logits, temperature, top_k, top_p
-                )
-                text.append(draw(probabilities, generator))
+            logits = _logits_after(model, text)
+            text.append(
+                next_token(logits, generator, temperature, top_k, top_p, greedy)
+            )
             yield text[-1]
 
     return steps()
 
 
+def next_token_logits(model: GPT, ids: Sequence[int]) -> Tensor:
+    """Return the model's logits (V,) for the token after `ids`, dropout off.
+
+    Raises:
+        ValueError: the ids are none, of another shape or type, or not in the
+            vocabulary.
+    """
+    return _logits_after(model, check_prompt(ids, model.config.vocab_size))
+
+
 @torch.inference_mode()
-def next_token_logits(model: LanguageModel, ids: Sequence[int]) -> Tensor:
-    """Return the model's logits (V,) for the token after `ids`, dropout off."""
-    was_training = model.training
+def _logits_after(model: GPT, text: list[int]) -> Tensor:
+    context = text[context_start(len(text), model.config.block_size) :]
+    device = next(model.parameters()).device
+    with evaluation_mode(model):
+        return model(torch.tensor([context], device=device))[0, -1].float().cpu()
+
+
+@contextmanager
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Turn dropout off inside the block, and restore the mode of every layer after."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        context = ids[context_start(len(ids), model.config.block_size) :]
-        device = next(model.parameters()).device
-        return model(torch.tensor([context], device=device))[0, -1].float().cpu()
+        yield
     finally:
-        model.train(was_training)
+        for module, mode in modes:
+            module.training = mode

@@ -288,8 +288,8 @@ def test_output_into_a_full_disk(trained):
         (["--length", -1], ["length must be from 0 to 1,000,000, not -1"]),
         (["--length", 10**9], ["length must be from 0 to 1,000,000, not 1000000000"]),
         (["--length", "long"], ["--length must be a whole number, not long"]),
-        (["--seed", -1], ["seed must be from 0 to 2^63 - 1, not -1"]),
-        (["--seed", 2**70], ["seed must be from 0 to 2^63 - 1"]),
+        (["--seed", -1], ["seed must be from 0 to 2^32 - 1, not -1"]),
+        (["--seed", 2**32], ["seed must be from 0 to 2^32 - 1, not 4294967296"]),
     ],
     ids=lambda value: "=".join(map(str, value)) if "--" in str(value)[:4] else "",
 )

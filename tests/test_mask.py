@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from minigpt.attention import causal_attention, causal_mask, fused_attention
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
 from minigpt.config import GPTConfig
-from minigpt.decoding.decoder import Decoder
+from minigpt.decoding import Decoder
 from minigpt.inspection import capture_attention, capture_stream, replaced_attention
 from minigpt.model import GPT
 from minigpt.tokenizer import CharTokenizer
@@ -95,25 +95,18 @@ def loaded(model, ids, folder=Path()):
 
 
 def cached(model, ids):
-    """Each text for itself, its cache filled by another text before."""
-    rows = []
+    """Each text for itself, one token at a time, in a cache that had another text."""
+    rows, decoder = [], Decoder(model)
     for text in ids.tolist():
-        decoder = Decoder(model)
-        decoder.fill([text[::-1]])
-        decoder.fill([[]])
-        rows.append([decoder.step([i])[0].copy() for i in text])
+        decoder.length = 0
+        decoder.feed(text[::-1])
+        decoder.length = 0
+        rows.append([decoder.feed([i]) for i in text])
     return torch.tensor(np.array(rows))
 
 
-def cached_batch(model, ids):
-    """All texts side by side in one cache."""
-    decoder = Decoder(model, texts=B)
-    steps = [decoder.step(column).copy() for column in ids.T.tolist()]
-    return torch.tensor(np.array(steps)).transpose(0, 1)
-
-
 PATHS = [plain, readable, fused, captured, training, autocast, bfloat16, loaded]
-PATHS += [cached, cached_batch]
+PATHS += [cached]
 
 
 def leaks(path, model) -> int:

@@ -1,6 +1,7 @@
 """Hold the choice of the next token to its definition, to chance, and to its edges."""
 
 import math
+import re
 from collections import Counter
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from minigpt import sampling
 from minigpt.config import GPTConfig
 from minigpt.sampling import (
+    LARGEST_SEED,
     context_start,
     draw,
     generate,
@@ -170,6 +172,19 @@ def test_logits_without_a_usable_number_are_refused(bad):
         next_token_probabilities(torch.tensor(bad))
 
 
+@pytest.mark.parametrize("shape", [(), (4, 5), (1, 4, 5)])
+def test_rows_of_a_whole_text_are_refused_in_words(shape):
+    message = (
+        rf"must have one dimension \(V,\), not shape {re.escape(str(shape))}; take"
+    )
+    with pytest.raises(ValueError, match=f"logits {message} the last row"):
+        next_token_probabilities(torch.zeros(shape))
+    with pytest.raises(ValueError, match=f"logits {message} the last row"):
+        most_probable(torch.zeros(shape))
+    with pytest.raises(ValueError, match=f"probabilities {message} the last row"):
+        draw(torch.ones(shape), torch.Generator())
+
+
 def test_greedy_refuses_a_broken_model_too():
     with pytest.raises(ValueError, match="the model is broken"):
         most_probable(torch.tensor([1.0, math.nan]))
@@ -276,6 +291,20 @@ def test_seeds_repeat_and_differ():
     assert len({tuple(text) for text in texts}) == 3
 
 
+def test_the_largest_seed_is_unlike_any_smaller_one():
+    model = Mock(torch.zeros(50))
+    texts = [list(generate(model, [0], 30, seed=s)) for s in (0, 1, LARGEST_SEED)]
+    assert len({tuple(text) for text in texts}) == 3
+
+
+@pytest.mark.parametrize("seed", [-1, LARGEST_SEED + 1, 2**63 - 1, 2**70])
+def test_seeds_that_would_repeat_a_smaller_one_are_refused(seed):
+    with pytest.raises(
+        ValueError, match=rf"seed must be from 0 to 2\^32 - 1, not {seed}"
+    ):
+        generate(Mock(torch.zeros(50)), [0], 1, seed=seed)
+
+
 def test_the_global_random_numbers_are_left_alone():
     torch.manual_seed(3)
     state = torch.get_rng_state()
@@ -334,6 +363,16 @@ def test_dropout_is_off_meanwhile_and_the_mode_put_back(training):
     assert model.training is training
 
 
+def test_the_mode_of_every_layer_is_put_back():
+    model = Mock(torch.zeros(5)).train()
+    model.frozen = nn.Dropout().eval()
+    ids = generate(model, [0], 5)
+    next(ids)
+    assert model.training and not model.frozen.training
+    ids.close()
+    assert model.training and not model.frozen.training
+
+
 def test_the_mode_is_put_back_after_an_error():
     class Failing(Mock):
         def forward(self, ids):
@@ -351,6 +390,13 @@ def test_the_mode_is_put_back_after_an_error():
         ([], 5, "the prompt is empty: the model needs a token to start from"),
         ([0, 5], 5, "every id of the prompt must be from 0 to 4"),
         ([-1], 5, "every id of the prompt must be from 0 to 4"),
+        (
+            torch.zeros(1, 1, dtype=torch.long),
+            5,
+            r"in one dimension, not shape \(1, 1\)",
+        ),
+        ([0.5], 5, "ids must be whole numbers"),
+        ("abc", 5, "ids must be whole numbers"),
         ([0], -1, "length must be from 0 to 1,000,000, not -1"),
         ([0], sampling.MAX_NEW_TOKENS + 1, "length must be from 0 to 1,000,000, not"),
     ],
@@ -358,3 +404,20 @@ def test_the_mode_is_put_back_after_an_error():
 def test_requests_that_cannot_be_met_are_refused_at_once(ids, length, message):
     with pytest.raises(ValueError, match=message):
         generate(Mock(torch.zeros(5)), ids, length)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32, torch.int64])
+def test_any_integers_in_one_dimension_are_a_prompt(dtype):
+    model, ids = Mock(logits_of(9)), [3, 1, 2]
+    expected = list(generate(model, ids, 5))
+    prompt = torch.tensor(ids, dtype=dtype)
+    for same in prompt, prompt.numpy(), tuple(ids), iter(ids):
+        assert list(generate(model, same, 5)) == expected
+    logits = next_token_logits(model, prompt)
+    assert torch.equal(logits, next_token_logits(model, ids))
+
+
+@pytest.mark.parametrize("ids", [[], [9], torch.zeros(1, 1, dtype=torch.long)])
+def test_logits_after_no_proper_prompt_are_refused_in_words(ids):
+    with pytest.raises(ValueError, match=r"prompt|one dimension"):
+        next_token_logits(Mock(torch.zeros(5)), ids)

@@ -21,8 +21,7 @@ from minigpt.course.widgets.playgrounds.shared_controls import (
     usual_prompt,
 )
 from minigpt.course.widgets.playgrounds.stream import Stream
-from minigpt.decoding import generate
-from minigpt.decoding.support import obstacle
+from minigpt.decoding import generate, unsupported_reason
 from minigpt.inspection import capture_attention
 from minigpt.model import GPT
 from minigpt.sampling import next_token_logits, next_token_probabilities
@@ -435,7 +434,7 @@ def test_panels_look_into_one_model_from_several_threads(checkpoint):
                 seen = play.inspector.seen.attention
                 if not all(map(torch.allclose, seen, expected[place])):
                     wrong.append(place)
-                if reason := obstacle(checkpoint.model):
+                if reason := unsupported_reason(checkpoint.model):
                     problems.append(reason)
         except Exception as error:
             problems.append(error)

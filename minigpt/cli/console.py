@@ -12,6 +12,7 @@ from typing import TypeVar
 from minigpt.checkpoint import Checkpoint
 from minigpt.cli.texts import EXIT, NO, TEXTS, YES, format_number, parse_number
 from minigpt.cli.writing import USUAL_TOP_K, Settings, continuation, show
+from minigpt.sampling import LARGEST_SEED
 from minigpt.tokenizer import visible
 
 Answer = TypeVar("Answer")
@@ -71,7 +72,8 @@ class Session:
             print(f"\n{self.say('stopped')}")
         if settings.seed is not None:
             # The next text is another one, yet the session as a whole repeats.
-            self.settings = replace(self.settings, seed=settings.seed + 1)
+            following = (settings.seed + 1) % (LARGEST_SEED + 1)
+            self.settings = replace(self.settings, seed=following)
 
     def ask_settings(self) -> Settings:
         """Ask for the settings one by one."""

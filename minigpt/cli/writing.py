@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.decoding import generate
-from minigpt.sampling import check_settings
+from minigpt.sampling import check_seed, check_settings
 from minigpt.tokenizer import stream_text
 
 USUAL_TOP_K = 50
@@ -31,8 +31,8 @@ class Settings:
                 f"top-k ({self.top_k}) must not be above the {vocab_size} tokens of "
                 "the vocabulary"
             )
-        if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
+        if self.seed is not None:
+            check_seed(self.seed)
 
 
 def continuation(
