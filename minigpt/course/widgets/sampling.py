@@ -1,4 +1,4 @@
-"""Let the reader see how temperature, top-k and top-p change the next token's bars."""
+"""Show how temperature, top-k and top-p change the next token's probabilities."""
 
 import html
 import math
@@ -8,23 +8,31 @@ import torch
 from ipywidgets import HTML, FloatSlider, IntSlider, Text, VBox
 from torch import Tensor
 
-from minigpt.course.widgets.base import connect, control, panel
-from minigpt.inspection import twin
+from minigpt.course.colours import BRAND, FAINT, INK
+from minigpt.course.widgets.base import (
+    connect,
+    control,
+    dropout_off,
+    encode_sentence,
+    panel,
+)
+from minigpt.course.widgets.markup import tag
 from minigpt.model import GPT
 from minigpt.sampling import next_token_probabilities
 from minigpt.tokenizer import Tokenizer
 
 SHOWN = 12
 LONGEST_SENTENCE = 120
+RIGHT, WIDE = "text-align: right", "width: 26em"
 
 
 def sampling_bars(
     model: GPT, tokenizer: Tokenizer, sentence: str = "The fox went to the door."
 ) -> VBox:
-    """Return a panel of the next token's bars at one position of a sentence.
+    """Return a panel of the next token's probabilities at any place in a sentence.
 
-    The model runs once for each new sentence, and the logits of all its positions are
-    kept; every slider starts from these, so it answers at once.
+    The model runs once per sentence. Its logits for all positions are kept, so the
+    sliders answer at once.
     """
     V = tokenizer.vocab_size
     text = control(Text, "sentence", value=sentence, continuous_update=False)
@@ -58,18 +66,17 @@ def sampling_bars(
 
 
 class _Stored:
-    """The ids of the sentence read last, and the logits (T, V) after each of them."""
+    """The ids of the latest sentence, and the logits (T, V) after each of them."""
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
+        self.model, self.tokenizer = model, tokenizer
         self.sentence: str | None = None
         self.ids: list[int] = []
         self.logits = torch.empty(0)
 
     @torch.inference_mode()
     def read(self, sentence: str) -> None:
-        """Run the model over a sentence, unless it was the last one already.
+        """Run the model over the sentence if it is a new one.
 
         Raises:
             ValueError: it is empty, too long, or holds an unknown character.
@@ -77,48 +84,36 @@ class _Stored:
         if sentence == self.sentence:
             return
         longest = min(LONGEST_SENTENCE, self.model.config.block_size)
-        ids = self.tokenizer.encode(sentence)
-        if not ids:
-            raise ValueError("the sentence is empty: the model needs a start")
-        if len(ids) > longest:
-            raise ValueError(
-                f"the sentence has {len(ids)} tokens: {longest} fit in here"
-            )
-        model = twin(self.model).eval()  # whatever others do with it meanwhile
-        device = model.token_embedding.weight.device
-        logits = model(torch.tensor([ids], device=device))[0]
+        ids = encode_sentence(self.tokenizer, sentence, longest)
+        device = next(self.model.parameters()).device
+        with dropout_off(self.model):
+            logits = self.model(torch.tensor([ids], device=device))[0]
         self.sentence, self.ids, self.logits = sentence, ids, logits.float().cpu()
 
 
 def place_html(tokens: Sequence[str], ids: Sequence[int], position: int) -> str:
-    """Return the sentence as HTML: what the model has read, and what comes after.
-
-    `position` counts the tokens that it has read.
-    """
+    """Return a sentence as HTML, the first `position` tokens underlined."""
     shown = [html.escape(tokens[i]) for i in ids]
     read, rest = "".join(shown[:position]), shown[position:]
     then = f"the sentence goes on with <b>{rest[0]}</b>" if rest else "here it ends"
-    return (
-        '<div style="line-height: 1.6"><span style="font-family: monospace; '
-        'font-size: 1.1em; overflow-wrap: anywhere">'
-        '<span style="border-bottom: 3px solid var(--jp-brand-color1, #0072b2)">'
-        f'{read}</span><span style="color: var(--jp-ui-font-color2, #616161)">'
-        f"{''.join(rest)}</span></span><br>The model has read what is underlined; "
-        f"{then}.</div>"
+    sentence = tag(
+        "span",
+        tag("span", read, style=f"border-bottom: 3px solid {BRAND}"),
+        tag("span", *rest, style=f"color: {FAINT}"),
+        style="font-family: monospace; font-size: 1.1em; overflow-wrap: anywhere",
     )
+    told = f"<br>The model has read what is underlined; {then}."
+    return tag("div", sentence, told, style="line-height: 1.6")
 
 
 def bars_html(
-    before: Tensor,
-    after: Tensor,
-    tokens: Sequence[str],
-    count: int = SHOWN,
+    before: Tensor, after: Tensor, tokens: Sequence[str], count: int = SHOWN
 ) -> str:
-    """Return a table of the most probable next tokens as HTML, readable in both themes.
+    """Return a table of the most probable next tokens as HTML.
 
-    Each of the `count` rows shows a token's share of the probabilities `after` (V,) as
-    a full bar, and of those `before` (V,) as an outline; a last row sums all others.
-    The rows keep their order whatever happens to `after`.
+    Each row shows the probability `before` as an outline and `after` as a full bar,
+    both (V,). The rows are the `count` most probable tokens of `before`, so that they
+    keep their order; a last row sums all others.
     """
     order = before.argsort(descending=True, stable=True)[:count]
     rows = [
@@ -129,36 +124,47 @@ def bars_html(
     if left:
         rest = [max(float(p.sum() - p[order].sum()), 0.0) for p in (before, after)]
         rows.append(_row(f"{left} others", *rest))
-    head = (
-        '<th style="text-align: right">token</th>'
-        '<th style="text-align: left; width: 26em">outline: before, full: after</th>'
-        '<th style="text-align: right">before</th>'
-        '<th style="text-align: right">after</th>'
+    head = tag(
+        "tr",
+        tag("th", "token", style=RIGHT),
+        tag("th", "outline: before, full: after", style=f"text-align: left; {WIDE}"),
+        tag("th", "before", style=RIGHT),
+        tag("th", "after", style=RIGHT),
     )
-    return (
-        '<table style="border-spacing: 0.6em 0.1em; line-height: 1.35; '
-        f'font-variant-numeric: tabular-nums"><tr>{head}</tr>{"".join(rows)}</table>'
-    )
+    style = "border-spacing: 0.6em 0.1em; line-height: 1.35; "
+    style += "font-variant-numeric: tabular-nums"
+    return tag("table", head, *rows, style=style)
 
 
 def _row(label: str, before: float, after: float) -> str:
-    faded = "" if after else "opacity: 0.6; "
-    return (
-        f'<tr style="{faded}"><td style="text-align: right; font-family: monospace">'
-        f"{label}</td>"
-        '<td style="width: 26em"><div style="position: relative; height: 1em">'
-        f'<div style="position: absolute; width: {100 * after:.1f}%; height: 100%; '
-        'background: var(--jp-brand-color1, #0072b2)"></div>'
-        f'<div style="position: absolute; width: {100 * before:.1f}%; height: 100%; '
-        "box-sizing: border-box; border: 1px solid var(--jp-ui-font-color1, #212121)"
-        '"></div></div></td>'
-        f'<td style="text-align: right">{before:.1%}</td>'
-        f'<td style="text-align: right">{f"{after:.1%}" if after else "cut"}</td></tr>'
+    full = f"background: {BRAND}"
+    outline = f"box-sizing: border-box; border: 1px solid {INK}"
+    return tag(
+        "tr",
+        tag("td", label, style=f"{RIGHT}; font-family: monospace"),
+        tag(
+            "td",
+            tag(
+                "div",
+                _bar(after, full),
+                _bar(before, outline),
+                style="position: relative; height: 1em",
+            ),
+            style=WIDE,
+        ),
+        tag("td", f"{before:.1%}", style=RIGHT),
+        tag("td", f"{after:.1%}" if after else "cut", style=RIGHT),
+        style="" if after else "opacity: 0.6",
     )
 
 
+def _bar(fraction: float, look: str) -> str:
+    place = f"position: absolute; height: 100%; width: {100 * fraction:.1f}%"
+    return tag("div", style=f"{place}; {look}")
+
+
 def summary_html(before: Tensor, after: Tensor) -> str:
-    """Return one line of HTML: how many tokens remain, and how unsure the choice is."""
+    """Return one line of HTML: how many tokens remain, and the perplexities."""
     kept = int((after > 0).sum())
     return (
         f"<div>{kept} of {len(after)} tokens can be drawn. Perplexity: "
@@ -167,6 +173,6 @@ def summary_html(before: Tensor, after: Tensor) -> str:
 
 
 def perplexity(probabilities: Tensor) -> float:
-    """Return e to the entropy of probabilities (V,): 1 if certain, V if all equal."""
+    """Return exp(entropy) of probabilities (V,): 1 if certain, V if all are equal."""
     p = probabilities[probabilities > 0]
     return math.exp(-float((p * p.log()).sum()))
