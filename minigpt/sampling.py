@@ -14,6 +14,7 @@ from torch import Tensor
 from minigpt.config import GPTConfig
 
 MAX_NEW_TOKENS = 1_000_000
+DEFAULT_TOP_K = 50  # of the console and the panels
 UNUSABLE = "the logits hold no usable number: the model is broken"
 
 

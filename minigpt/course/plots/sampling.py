@@ -11,13 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
-from minigpt.course.plots.style import (
-    CENTRED,
-    WIDTH,
-    figure,
-    figure_row,
-    title_above,
-)
+from minigpt.course.plots.style import CENTRED, WIDTH, figure, figure_row, title_above
 from minigpt.tokenizer import visible
 
 PALE = "#dbe9f4"  # blue

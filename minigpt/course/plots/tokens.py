@@ -45,11 +45,7 @@ def token_rows(
 
 
 def _draw_row(
-    axes: Axes,
-    boxes: Sequence[Box],
-    ids: Sequence[int] | None,
-    top: float,
-    line: float,
+    axes: Axes, boxes: Sequence[Box], ids: Sequence[int] | None, top: float, line: float
 ) -> None:
     height = line - 0.1
     for n, (x, row, width, token) in enumerate(boxes):

@@ -5,18 +5,11 @@ Takes weights and tokens, never a model; the panels of several lessons use it.
 
 import html
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from torch import Tensor
 
-from minigpt.course.colours import (
-    BLUE,
-    FAINT,
-    HATCH,
-    INK,
-    PAPER,
-    SHADE,
-    VERMILLION,
-)
+from minigpt.course.colours import BLUE, FAINT, HATCH, INK, PAPER, SHADE, VERMILLION
 from minigpt.course.widgets.markup import CODE_FONT, svg, tag, text
 from minigpt.tokenizer import Tokenizer, visible
 from minigpt.tokenizer.streaming import UNREADABLE
@@ -93,8 +86,8 @@ def attention_map_html(
     cell = min(MAP_PIXELS / T, 30.0)
     side, readable = cell * T, cell >= 8
     margin = 36 if readable else 20
-    frame = {"fill": "none", "stroke": VERMILLION, "stroke_width": 1.5}
-    row = {"y": position * cell, "width": (position + 1) * cell, "height": cell}
+    frame: dict[str, Any] = {"fill": "none", "stroke": VERMILLION, "stroke_width": 1.5}
+    row: dict[str, float] = {"y": position * cell, "width": (position + 1) * cell, "height": cell}
     turned = f"translate({14 - margin}, {side / 2:.1f}) rotate(-90)"
     size = side + margin + 4
     return svg(

@@ -22,7 +22,11 @@ def tag(name: str, *content: str, **attributes: float | str) -> str:
 
 
 def _rounded(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{round(value, 2):g}"
+    return (
+        f"{value:.2f}".rstrip("0").rstrip(".")
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def svg(
