@@ -86,10 +86,10 @@ def attention_map_html(
     cell = min(MAP_PIXELS / T, 30.0)
     side, readable = cell * T, cell >= 8
     margin = 36 if readable else 20
-    frame: dict[str, Any] = {"fill": "none", "stroke": VERMILLION, "stroke_width": 1.5}
-    row: dict[str, float] = {"y": position * cell, "width": (position + 1) * cell, "height": cell}
-    turned = f"translate({14 - margin}, {side / 2:.1f}) rotate(-90)"
     size = side + margin + 4
+    middle: dict[str, Any] = {"text_anchor": "middle"}
+    frame: dict[str, Any] = {"fill": "none", "stroke": VERMILLION, "stroke_width": 1.5}
+    width, y = (position + 1) * cell, position * cell
     return svg(
         label,
         (-margin, -2, size, size),
@@ -97,10 +97,10 @@ def attention_map_html(
         tag("path", d=_hatching(side), stroke=HATCH, fill="none"),
         tag("path", d=_staircase(T, cell), fill=PAPER),
         *_cells(weights, cell),
-        tag("rect", **row, **frame),
+        tag("rect", y=y, width=width, height=cell, **frame),
         *(_ticks(tokens, cell) if readable else []),
-        text(side / 2, side + margin - 4, "key: looked at", text_anchor="middle"),
-        text(0, 0, "query: looking", transform=turned, text_anchor="middle"),
+        text(side / 2, side + margin - 4, "key: looked at", **middle),
+        text(14 - margin, side / 2, "query: looking", turned=True, **middle),
         font_size=12,
         fill=INK,
     )

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from ipywidgets import HTML, Checkbox, Dropdown, IntSlider, VBox
@@ -26,19 +26,12 @@ CONFIG = GPTConfig(block_size=16, n_head=4, n_embd=32)
 BATCH = 4
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Three measures of the stream, before the first block and after each block.
+class Measured(NamedTuple):
+    """Measures of the residual stream before the first block and after each block."""
 
-    Attributes:
-        size: root mean square of the stream; it starts at about 1.
-        gradient: root mean square of the gradient there; it ends at about 1.
-        differs: the fraction of the stream, 0 to 1, that differs between positions.
-    """
-
-    size: tuple[float, ...]
-    gradient: tuple[float, ...]
-    differs: tuple[float, ...]
+    size: tuple[float, ...]  # root mean square; starts at about 1
+    gradient: tuple[float, ...]  # root mean square; ends at about 1
+    differs: tuple[float, ...]  # fraction, 0 to 1, that differs between positions
 
 
 @cache
@@ -90,11 +83,8 @@ def measure(depth: int, residual: bool, norm: str) -> Measured:
     with torch.enable_grad():
         stream = run_blocks(x, fresh_blocks()[:depth], residual, norm)
         gradients = torch.autograd.grad((stream[-1] * push).sum(), stream)
-    return Measured(
-        tuple(rms(x) for x in stream),
-        tuple(rms(gradient) for gradient in gradients),
-        tuple(differing(x) for x in stream),
-    )
+    measures = (rms, stream), (rms, gradients), (differing, stream)
+    return Measured(*(tuple(map(measure, tensors)) for measure, tensors in measures))
 
 
 def rms(x: Tensor) -> float:
@@ -133,18 +123,12 @@ def stream_panel() -> VBox:
 
 WIDTH, HEIGHT = 150, 140
 DECADES = 8  # above and below 1, on a logarithmic scale
-TITLES = {
-    "size": "size of the stream",
-    "gradient": "size of the gradient",
-    "differs": "differs between positions",
-}
+TITLES = "size of the stream", "size of the gradient", "differs between positions"
 
 
 def _charts(found: Measured, usual: Measured) -> str:
-    charts = [
-        _chart(title, getattr(found, name), getattr(usual, name), name != "differs")
-        for name, title in TITLES.items()
-    ]
+    logarithmic = True, True, False
+    charts = map(_chart, TITLES, found, usual, logarithmic)
     style = f"display: flex; flex-wrap: wrap; gap: 0.3em; color: {INK}"
     return tag("div", *charts, style=style)
 
@@ -161,17 +145,15 @@ def _chart(
         y = _height(value, logarithmic)
         parts.append(tag("path", d=f"M0 {y:.1f}H{WIDTH}", stroke=HATCH))
         parts.append(text(-6, y + 4, name, text_anchor="end"))
-    dashed = {"stroke": FAINT, "stroke_dasharray": "4 3"}
-    parts.append(polyline(_points(usual, logarithmic), **dashed))
-    parts.append(
-        polyline(_points(values, logarithmic), stroke=BRAND, stroke_width="2.5")
-    )
-    for x, words, anchor in (
-        (0, "0", "start"),
-        (WIDTH / 2, "blocks passed", "middle"),
-        (WIDTH, str(len(values) - 1), "end"),
+    for line, look in (
+        (usual, {"stroke": FAINT, "stroke_dasharray": "4 3"}),
+        (values, {"stroke": BRAND, "stroke_width": "2.5"}),
     ):
-        parts.append(text(x, HEIGHT + 17, words, text_anchor=anchor))
+        parts.append(polyline(_points(line, logarithmic), **look))
+    y, last = HEIGHT + 17, str(len(values) - 1)
+    parts.append(text(0, y, "0"))
+    parts.append(text(WIDTH / 2, y, "blocks passed", text_anchor="middle"))
+    parts.append(text(WIDTH, y, last, text_anchor="end"))
     label = f"{title}: from {_number(values[0])} to {_number(values[-1])}"
     box = (-46, -26, WIDTH + 54, HEIGHT + 52)
     return svg(label, box, *parts, font_size=12, fill=INK)

@@ -1,7 +1,8 @@
 """Draw a loss curve as an SVG light enough to be redrawn while a model trains."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from minigpt.baselines import Baselines
@@ -27,27 +28,6 @@ class Curve:
     dots: bool = True  # one at each validation loss
 
 
-@dataclass(frozen=True)
-class _Label:
-    x: float
-    y: float
-    words: str
-    colour: str
-
-    def svg(self) -> str:
-        # A rim in the colour of the paper keeps the letters apart from lines below.
-        return text(
-            self.x + 8,
-            self.y + 4,
-            self.words,
-            fill=self.colour,
-            font_weight=400 if self.colour == FAINT else 600,
-            stroke=PAPER,
-            stroke_width=3,
-            paint_order="stroke",
-        )
-
-
 class _Scale:
     """Maps iterations and losses to places in the picture."""
 
@@ -69,7 +49,7 @@ class _Scale:
 def curve_svg(curve: Curve) -> str:
     """Return the SVG: both losses, and the baselines as dotted lines."""
     scale = _Scale(curve)
-    parts, baselines, labels = _axes(scale), [], []
+    parts, baselines, ends = _axes(scale), [], []
     for name, loss in (
         ("uniform", curve.baselines.uniform),
         ("single characters", curve.baselines.unigram),
@@ -77,7 +57,8 @@ def curve_svg(curve: Curve) -> str:
     ):
         y = scale.y(loss)
         parts.append(_level(y, FAINT, stroke_dasharray="2 3"))
-        baselines.append(_Label(RIGHT, y, f"{name} {loss:.2f}", FAINT))
+        baselines.append((y, f"{name} {loss:.2f}", FAINT))
+    right: float = 0
     for name, points, colour, dashes in (
         (curve.names[1], curve.val, VERMILLION, "6 3"),
         (curve.names[0], curve.train, BLUE, "none"),
@@ -85,15 +66,36 @@ def curve_svg(curve: Curve) -> str:
         if points:
             parts.append(_line(scale, points, colour, dashes))
             iteration, loss = points[-1]
-            words = f"{name} {loss:.2f}"
-            labels.append(_Label(scale.x(iteration), scale.y(loss), words, colour))
-    if curve.dots:
-        parts += [
-            tag("circle", cx=scale.x(i), cy=scale.y(loss), r=3.5, fill=VERMILLION)
-            for i, loss in curve.val
-        ]
-    parts += [label.svg() for label in _apart(baselines, labels)]
-    return _picture(parts, curve)
+            ends.append((scale.y(loss), f"{name} {loss:.2f}", colour))
+            right = max(right, scale.x(iteration))
+    for i, loss in curve.val if curve.dots else ():
+        x, y = scale.x(i), scale.y(loss)
+        parts.append(tag("circle", cx=x, cy=y, r=3.5, fill=VERMILLION))
+    if right > RIGHT - LABEL_WIDTH:
+        parts += _labels(RIGHT, [*baselines, *ends])
+    else:
+        parts += [*_labels(RIGHT, baselines), *_labels(right, ends)]
+    done = curve.train[-1][0] if curve.train else 0
+    return svg(
+        f"Loss curve, {done} of {curve.max_iters} iterations",
+        (0, 0, WIDTH, HEIGHT),
+        *parts,
+        width="100%",
+        style=f"max-width: {WIDTH}px; height: auto; display: block",
+        font_family="var(--jp-ui-font-family, sans-serif)",
+        font_size="12.5",
+    )
+
+
+def _labels(x: float, labels: list[tuple[float, str, str]]) -> Iterator[str]:
+    """Yield labels (y, words, colour) right of x, moved up or down where they touch."""
+    labels = sorted(labels)
+    heights = spread([y for y, _, _ in labels], LABEL_HEIGHT)
+    # A rim in the colour of the paper keeps the letters apart from lines below them.
+    rim: dict[str, Any] = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
+    for y, (_, words, colour) in zip(heights, labels, strict=True):
+        weight = 400 if colour == FAINT else 600
+        yield text(x + 8, y + 4, words, fill=colour, font_weight=weight, **rim)
 
 
 def _axes(scale: _Scale) -> list[str]:
@@ -112,8 +114,8 @@ def _axes(scale: _Scale) -> list[str]:
         place = scale.x(iteration), BOTTOM + 18
         parts.append(text(*place, f"{iteration:,}", **middle | {"fill": FAINT}))
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 36, "iterations", **middle))
-    turned = f"translate(14, {(TOP + BOTTOM) / 2}) rotate(-90)"
-    parts.append(text(0, 0, "loss (nats per character)", transform=turned, **middle))
+    left = 14, (TOP + BOTTOM) / 2
+    parts.append(text(*left, "loss (nats per character)", turned=True, **middle))
     return parts
 
 
@@ -127,33 +129,3 @@ def _line(scale: _Scale, points: Points, colour: str, dashes: str) -> str:
     kept = list(points)[::-1][::every][::-1]
     places = [(scale.x(iteration), scale.y(loss)) for iteration, loss in kept]
     return polyline(places, stroke=colour, stroke_width=2, stroke_dasharray=dashes)
-
-
-def _apart(baselines: list[_Label], labels: list[_Label]) -> list[_Label]:
-    """Return all labels, moved up or down so that none covers another.
-
-    Those of the curves stand one above the other, where the longer curve ends.
-    """
-    x = max((label.x for label in labels), default=LEFT)
-    labels = [replace(label, x=x) for label in labels]
-    near = RIGHT - x < LABEL_WIDTH
-    groups = [[*baselines, *labels]] if near else [baselines, labels]
-    placed = []
-    for group in groups:
-        group = sorted(group, key=lambda label: label.y)
-        heights = spread([label.y for label in group], LABEL_HEIGHT)
-        placed += [replace(label, y=y) for label, y in zip(group, heights, strict=True)]
-    return placed
-
-
-def _picture(parts: list[str], curve: Curve) -> str:
-    done = curve.train[-1][0] if curve.train else 0
-    return svg(
-        f"Loss curve, {done} of {curve.max_iters} iterations",
-        (0, 0, WIDTH, HEIGHT),
-        *parts,
-        width="100%",
-        style=f"max-width: {WIDTH}px; height: auto; display: block",
-        font_family="var(--jp-ui-font-family, sans-serif)",
-        font_size="12.5",
-    )

@@ -52,8 +52,13 @@ def svg(
     )
 
 
-def text(x: float, y: float, words: str, **attributes: float | str) -> str:
-    """Return words at a place of a picture."""
+def text(
+    x: float, y: float, words: str, turned: bool = False, **attributes: float | str
+) -> str:
+    """Return words at a place of a picture, read upwards if `turned`."""
+    if turned:
+        attributes["transform"] = f"translate({x:.1f}, {y:.1f}) rotate(-90)"
+        x = y = 0
     return tag("text", html.escape(words), x=x, y=y, **attributes)
 
 

@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from ipywidgets import HTML, FloatSlider, IntSlider, Text, VBox
@@ -23,7 +24,7 @@ from minigpt.tokenizer import Tokenizer
 
 SHOWN = 12
 LONGEST_SENTENCE = 120
-RIGHT, WIDE = "text-align: right", "width: 26em"
+RIGHT, WIDE = "text-align: right", "text-align: left; width: 26em"
 
 
 def sampling_bars(
@@ -45,50 +46,30 @@ def sampling_bars(
         FloatSlider, "top-p (1: all)", value=1.0, min=0.05, max=1.0, step=0.05
     )
     place, bars, problem = HTML(), HTML(), HTML()
-    stored = _Stored(model, tokenizer)
+
+    @lru_cache(maxsize=1)
+    def read(sentence: str) -> tuple[list[int], Tensor]:
+        longest = min(LONGEST_SENTENCE, model.config.block_size)
+        ids = encode_sentence(tokenizer, sentence, longest)
+        device = next(model.parameters()).device
+        with dropout_off(model), torch.inference_mode():
+            logits = model(torch.tensor([ids], device=device))[0]  # (T, V)
+        return ids, logits.float().cpu()
 
     def redraw() -> None:
-        stored.read(text.value)
-        position.max = len(stored.ids)
-        logits = stored.logits[position.value - 1]
-        before = next_token_probabilities(logits)
-        after = next_token_probabilities(
-            logits, temperature.value, top_k.value, top_p.value
-        )
-        place.value = place_html(tokenizer.tokens, stored.ids, position.value)
-        bars.value = bars_html(before, after, tokenizer.tokens) + summary_html(
-            before, after
-        )
+        ids, logits = read(text.value)
+        position.max = len(ids)
+        row = logits[position.value - 1]
+        chosen = temperature.value, top_k.value, top_p.value
+        before = next_token_probabilities(row)
+        after = next_token_probabilities(row, *chosen)
+        place.value = place_html(tokenizer.tokens, ids, position.value)
+        table = bars_html(before, after, tokenizer.tokens)
+        bars.value = table + summary_html(before, after)
 
     controls = [text, position, temperature, top_k, top_p]
     connect(redraw, controls, problem)
     return panel(controls, problem, place, bars)
-
-
-class _Stored:
-    """The ids of the latest sentence, and the logits (T, V) after each of them."""
-
-    def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
-        self.model, self.tokenizer = model, tokenizer
-        self.sentence: str | None = None
-        self.ids: list[int] = []
-        self.logits = torch.empty(0)
-
-    @torch.inference_mode()
-    def read(self, sentence: str) -> None:
-        """Run the model over the sentence if it is a new one.
-
-        Raises:
-            ValueError: it is empty, too long, or holds an unknown character.
-        """
-        if sentence == self.sentence:
-            return
-        longest = min(LONGEST_SENTENCE, self.model.config.block_size)
-        ids = encode_sentence(self.tokenizer, sentence, longest)
-        device = next(self.model.parameters()).device
-        with dropout_off(self.model):
-            logits = self.model(torch.tensor([ids], device=device))[0]
-        self.sentence, self.ids, self.logits = sentence, ids, logits.float().cpu()
 
 
 def place_html(tokens: Sequence[str], ids: Sequence[int], position: int) -> str:
@@ -122,35 +103,25 @@ def bars_html(
     ]
     left = len(before) - len(order)
     if left:
-        rest = [max(float(p.sum() - p[order].sum()), 0.0) for p in (before, after)]
-        rows.append(_row(f"{left} others", *rest))
-    head = tag(
-        "tr",
-        tag("th", "token", style=RIGHT),
-        tag("th", "outline: before, full: after", style=f"text-align: left; {WIDE}"),
-        tag("th", "before", style=RIGHT),
-        tag("th", "after", style=RIGHT),
-    )
+        others = [max(float(p.sum() - p[order].sum()), 0.0) for p in (before, after)]
+        rows.append(_row(f"{left} others", *others))
+    titles = "token", "before", "after"
+    token, *rest = (tag("th", title, style=RIGHT) for title in titles)
+    bar = tag("th", "outline: before, full: after", style=WIDE)
     style = "border-spacing: 0.6em 0.1em; line-height: 1.35; "
     style += "font-variant-numeric: tabular-nums"
-    return tag("table", head, *rows, style=style)
+    return tag("table", tag("tr", token, bar, *rest), *rows, style=style)
 
 
 def _row(label: str, before: float, after: float) -> str:
     full = f"background: {BRAND}"
     outline = f"box-sizing: border-box; border: 1px solid {INK}"
+    bars = _bar(after, full), _bar(before, outline)
     return tag(
         "tr",
         tag("td", label, style=f"{RIGHT}; font-family: monospace"),
         tag(
-            "td",
-            tag(
-                "div",
-                _bar(after, full),
-                _bar(before, outline),
-                style="position: relative; height: 1em",
-            ),
-            style=WIDE,
+            "td", tag("div", *bars, style="position: relative; height: 1em"), style=WIDE
         ),
         tag("td", f"{before:.1%}", style=RIGHT),
         tag("td", f"{after:.1%}" if after else "cut", style=RIGHT),

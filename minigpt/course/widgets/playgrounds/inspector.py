@@ -103,14 +103,13 @@ class Inspector:
     def _look(self, model: GPT, before: list[int]) -> None:
         """Run the model on the context of the place, unless it has just done so."""
         context = before[context_start(len(before), model.config.block_size) :]
-        old = self.seen
-        if old and old.context == context and old.model is model:
+        if self.seen and self.seen.context == context and self.seen.model is model:
             return
         ids = torch.tensor([context], device=next(model.parameters()).device)
         with dropout_off(model):
-            logits = model(ids)[0, -1]
+            logits = model(ids)[0, -1].float().cpu()
             attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
-        self.seen = Seen(model, context, logits.float().cpu(), attention)
+        self.seen = Seen(model, context, logits, attention)
         self._offer(len(attention), len(attention[0]))
 
     def _offer(self, layers: int, heads: int) -> None:
