@@ -15,6 +15,8 @@ from minigpt.course.widgets.markup import tag
 from minigpt.tokenizer import Tokenizer
 
 LABEL_WIDTH = {"description_width": "11em"}
+# The beginning of a sample, by the name of the text that the model has learned.
+PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
 
 Panel = TypeVar("Panel")

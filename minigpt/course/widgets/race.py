@@ -1,7 +1,6 @@
 """Draw losses while a lesson trains: of one run, or of two that differ in a switch."""
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from minigpt.course import faults
 from minigpt.course.curves import smoothed
 from minigpt.course.widgets.base import Latest, control, in_words, message, panel
 from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.throttle import Throttle
 from minigpt.training import Step, train
 
 REDRAW_SECONDS = 0.3
@@ -31,7 +31,7 @@ class LiveCurve(HTML):
         """Yield the steps of a run, and draw their losses a few times a second."""
         losses: list[float] = []
         val: list[tuple[int, float]] = []
-        first, drawn = 1, 0.0
+        first, redraw = 1, Throttle(REDRAW_SECONDS)
 
         def draw() -> None:
             points = smoothed(losses, first=first)
@@ -45,9 +45,7 @@ class LiveCurve(HTML):
                 losses.append(step.loss)
                 if step.val_loss is not None:
                     val.append((step.iteration, step.val_loss))
-                if time.monotonic() - drawn > REDRAW_SECONDS:
-                    draw()
-                    drawn = time.monotonic()
+                redraw(draw)
                 yield step
         finally:  # also when the loop is left
             draw()
@@ -117,17 +115,22 @@ class _Race:
 
     def _run(self, switch: str, stopped: threading.Event) -> None:
         losses: tuple[list[float], list[float]] = ([], [])
-        drawn = 0.0
+        redraw = Throttle(REDRAW_SECONDS)
+
+        def draw() -> None:
+            healthy, other = map(smoothed, losses)
+            names, max_iters = ("healthy", switch), self.config.max_iters
+            curve = Curve(healthy, other, max_iters, self.baselines, names, dots=False)
+            self.view.value = curve_svg(curve)
+
         try:
             for steps in zip(*self._runs(switch), strict=True):
                 for step, seen in zip(steps, losses, strict=True):
                     seen.append(step.loss)
-                if time.monotonic() - drawn > REDRAW_SECONDS:
-                    self._draw(losses, switch)
-                    drawn = time.monotonic()
+                redraw(draw)
                 if stopped.is_set():
                     break
-            self._draw(losses, switch)
+            draw()
         except Exception as error:  # an error in a thread would be shown nowhere
             self.view.value += message(in_words(error))
 
@@ -137,12 +140,6 @@ class _Race:
             for kind in (faults.healthy, SWITCHES[switch])
         ]
         return [train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits]
-
-    def _draw(self, losses: tuple[list[float], list[float]], switch: str) -> None:
-        healthy, other = map(smoothed, losses)
-        names, max_iters = ("healthy", switch), self.config.max_iters
-        curve = Curve(healthy, other, max_iters, self.baselines, names, dots=False)
-        self.view.value = curve_svg(curve)
 
 
 def _nothing(model: torch.nn.Module, ids: Tensor) -> None:

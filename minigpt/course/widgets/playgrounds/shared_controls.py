@@ -7,14 +7,13 @@ from typing import Any, Protocol
 from ipywidgets import HTML, BoundedIntText, Button, IntSlider, Layout, Textarea, Widget
 
 from minigpt.checkpoint import Checkpoint
-from minigpt.course.widgets.base import control
+from minigpt.course.widgets.base import PROMPTS, control
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
 LONGEST_PROMPT = 5000  # characters
 SHORTEST, DEFAULT, LONGEST = 10, 200, 1000  # tokens
 LARGEST_SEED = 2**31 - 1
-PROMPTS = ("THE FOX", "ЛИСА", "ROMEO:")
 
 
 class Source(Protocol):
@@ -107,7 +106,7 @@ class SharedControls:
 
 def default_prompt(tokenizer: Tokenizer) -> str:
     """Return a prompt that the tokenizer can encode."""
-    for prompt in PROMPTS:
+    for prompt in PROMPTS.values():
         try:
             tokenizer.encode(prompt)
         except ValueError:
