@@ -1,5 +1,6 @@
 """Draw attention weights as maps and shaded sentences, and leaks as grids."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ _HATCHED: dict[str, Any] = {
 
 
 def _write_numbers(axes: Axes, values: np.ndarray, dark: float) -> None:
-    # White on the cells whose size is above `dark`, so that all can be read.
+    # White where the cell's absolute value is above `dark`, so that all can be read.
     for (row, column), value in np.ndenumerate(np.ma.filled(values, np.nan)):
         if np.isfinite(value):
             colour = "white" if abs(value) > dark else "black"
@@ -90,14 +91,11 @@ def attention_grid(maps: Sequence[ArrayLike], title: str) -> Figure:
     size = min(WIDTH / n_head, 1.75)
     inches = (size * n_head, size * n_layer + 0.5)
     made, axes = plt.subplots(n_layer, n_head, figsize=inches, squeeze=False)
-    for layer in range(n_layer):
-        for head in range(n_head):
-            cell = axes[layer, head]
-            weights = np.asarray(maps[layer])[head]
-            draw_attention_map(cell, weights, [""] * len(weights))
-            cell.set(xticks=[], yticks=[])
+    for layer, head in itertools.product(range(n_layer), range(n_head)):
+        weights = np.asarray(maps[layer])[head]
+        draw_attention_map(axes[layer, head], weights, [""] * len(weights))
+        axes[layer, head].set(xticks=[], yticks=[])
         axes[layer, 0].set_ylabel(f"layer {layer}")
-    for head in range(n_head):
         axes[-1, head].set_xlabel(f"head {head}")
     title_above(made, title)
     return made
@@ -106,7 +104,7 @@ def attention_grid(maps: Sequence[ArrayLike], title: str) -> Figure:
 def shaded_sentences(
     rows: Mapping[str, ArrayLike], tokens: Sequence[str], position: int, title: str
 ) -> Figure:
-    """Return a new figure: for each named row of weights (T,) the sentence, shaded.
+    """Return a new figure of a sentence, shaded by each of the named weights (T,).
 
     The shade of a token is its weight as a fraction of the row's largest. The query's
     position is framed, and what comes after it is hatched.
@@ -134,9 +132,9 @@ def shaded_sentences(
 
 
 def number_tables(title: str, rows: Sequence[str], *tables: Table) -> Figure:
-    """Return a new figure of tables side by side, their numbers written into them.
+    """Return a new figure of tables of numbers, side by side.
 
-    Negative numbers are orange, positive ones purple, the larger the darker.
+    Negative numbers are orange and positive ones purple; larger ones are darker.
     """
     height, widths = 0.9 + 0.36 * len(rows), [len(labels) for _, _, labels in tables]
     made, row = figure_row(title, len(tables), height, width_ratios=widths)
@@ -158,7 +156,7 @@ def number_tables(title: str, rows: Sequence[str], *tables: Table) -> Figure:
 def leak_grids(
     grids: Mapping[str, ArrayLike], tokens: Sequence[str], title: str
 ) -> Figure:
-    """Return a new figure of named grids (T, T) of what moved, side by side.
+    """Return a new figure of grids (T, T) side by side that show which outputs moved.
 
     Row t, column j: whether output t moved when input j was changed. Blue is allowed;
     vermillion means that the future leaks into the past.

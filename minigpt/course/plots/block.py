@@ -67,9 +67,9 @@ def _branch(axes: Axes, leaves: float, norm: float, layer: float, plus: float) -
 def order_stripes(
     outputs: Mapping[str, ArrayLike], channels: Sequence[str], title: str
 ) -> Figure:
-    """Return a figure of named tables side by side, each row one order of the past.
+    """Return a figure of tables side by side; each row is one order of the past words.
 
-    Negative numbers are orange, positive ones purple, the larger the darker.
+    Negative numbers are orange and positive ones purple; larger ones are darker.
     """
     made, row = figure_row(title, len(outputs), 3.6, sharey=True)
     limit = max(np.abs(np.asarray(values)).max() for values in outputs.values())

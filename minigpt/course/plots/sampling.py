@@ -48,7 +48,7 @@ def draw_next_bars(
     order: ArrayLike,
     before: ArrayLike | None = None,
 ) -> None:
-    """Draw the bars of the tokens in `order`, and of all others together."""
+    """Draw a bar for each token in `order`, and one for all others together."""
     order = np.asarray(order)
     places = np.arange(len(order) + 1)
     if before is not None:

@@ -1,4 +1,4 @@
-"""Set the looks of every figure of the course."""
+"""Set the style of the course's figures."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
 def use_house_style() -> None:
-    """Make every figure that is drawn from now on look like the course's."""
+    """Apply the course's style to all figures that are drawn from now on."""
     plt.rcParams.update(
         {
             "figure.figsize": (WIDTH, 3.4),
@@ -51,7 +51,7 @@ def _use_retina_pngs() -> None:
 
 
 def figure(title: str, height: float = 3.4, columns: int = 1) -> tuple[Figure, Any]:
-    """Return a new figure of the house's width and its axes; the title is the finding.
+    """Return a new figure and its axes; the title should state the finding.
 
     With several columns the title stands above all of them.
     """
@@ -92,9 +92,9 @@ def rounded_box(
 
 
 def label_line(axes: Axes, line: Line2D, text: str, **moved: float) -> None:
-    """Write the line's name at its right end, in its colour, in place of a legend.
+    """Write a line's name at its right end, in its colour, instead of a legend.
 
-    `moved` may give dx and dy in points.
+    `moved` takes dx and dy, in points.
     """
     x, y = np.asarray(line.get_xydata())[-1]
     axes.annotate(

@@ -27,7 +27,7 @@ from minigpt.course.widgets.base import (
     connect,
     control,
     dropout_off,
-    encode_sentence,
+    encode_text,
     panel,
 )
 from minigpt.course.widgets.markup import tag
@@ -79,7 +79,7 @@ class _Explorer:
         # None where it is no line of the list, so that any line can be chosen next.
         self.line.value = sentence if sentence in LINES else None
         block_size = self.model.config.block_size
-        ids = encode_sentence(self.tokenizer, sentence, block_size)
+        ids = encode_text(self.tokenizer, sentence, block_size)
         device = next(self.model.parameters()).device
         with dropout_off(self.model):
             maps = attention_maps(self.model, torch.tensor([ids], device=device))

@@ -79,19 +79,21 @@ def dropout_off(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def encode_sentence(tokenizer: Tokenizer, sentence: str, longest: int) -> list[int]:
-    """Return the ids of a sentence.
+def encode_text(
+    tokenizer: Tokenizer, text: str, longest: int, name: str = "sentence"
+) -> list[int]:
+    """Return the ids of a text; error messages call it by its name.
 
     Raises:
         ValueError: it is empty, has more than `longest` tokens, or has a character
             that is not in the vocabulary.
     """
-    ids = tokenizer.encode(sentence)
+    ids = tokenizer.encode(text)
     if not ids:
-        raise ValueError("the sentence is empty: write at least one character")
+        raise ValueError(f"the {name} is empty: write at least one character")
     if len(ids) > longest:
         raise ValueError(
-            f"the sentence has {len(ids):,} tokens, but at most {longest} fit here: "
+            f"the {name} has {len(ids):,} tokens, but at most {longest:,} fit here: "
             "write a shorter one"
         )
     return ids

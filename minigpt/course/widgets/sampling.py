@@ -14,7 +14,7 @@ from minigpt.course.widgets.base import (
     connect,
     control,
     dropout_off,
-    encode_sentence,
+    encode_text,
     panel,
 )
 from minigpt.course.widgets.markup import tag
@@ -50,7 +50,7 @@ def sampling_bars(
     @lru_cache(maxsize=1)
     def read(sentence: str) -> tuple[list[int], Tensor]:
         longest = min(LONGEST_SENTENCE, model.config.block_size)
-        ids = encode_sentence(tokenizer, sentence, longest)
+        ids = encode_text(tokenizer, sentence, longest)
         device = next(model.parameters()).device
         with dropout_off(model), torch.inference_mode():
             logits = model(torch.tensor([ids], device=device))[0]  # (T, V)

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 from ipywidgets import HTML, BoundedIntText, Button, IntSlider, Layout, Textarea, Widget
 
 from minigpt.checkpoint import Checkpoint
-from minigpt.course.widgets.base import PROMPTS, control
+from minigpt.course.widgets.base import PROMPTS, control, encode_text
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
-LONGEST_PROMPT = 5000  # characters
+LONGEST_PROMPT = 5000  # tokens
 SHORTEST, DEFAULT, LONGEST = 10, 200, 1000  # tokens
 LARGEST_SEED = 2**31 - 1
 
@@ -85,20 +85,12 @@ class SharedControls:
             ValueError: the prompt is empty, too long, or has an unknown character.
         """
         newest: Source | Checkpoint = getattr(self.source, "newest", self.source)
-        text = self.prompt.value
-        if not text:
-            raise ValueError("the prompt is empty: write at least one character")
-        if len(text) > LONGEST_PROMPT:
-            raise ValueError(
-                f"the prompt has {len(text):,} characters, but at most "
-                f"{LONGEST_PROMPT:,} fit here: take its end"
-            )
-        ids = newest.tokenizer.encode(text)
+        text, tokenizer = self.prompt.value, newest.tokenizer
+        ids = encode_text(tokenizer, text, LONGEST_PROMPT, "prompt")
         about = getattr(self.source, "about", "")
         self.about.value = f"Written by {about}." if about else ""
-        return Request(
-            newest.model, newest.tokenizer, ids, self.length.value, self.seed.value
-        )
+        length, seed = self.length.value, self.seed.value
+        return Request(newest.model, tokenizer, ids, length, seed)
 
     def _next_seed(self) -> None:
         self.seed.value = (self.seed.value + 1) % (LARGEST_SEED + 1)
