@@ -16,6 +16,7 @@ from minigpt.tokenizer import as_ids
 
 MAX_NEW_TOKENS = 1_000_000
 LARGEST_SEED = 2**32 - 1  # of torch's generators on the CPU, larger ones repeat
+DEFAULT_TOP_K = 50  # of the console and the panels
 UNUSABLE = "the logits hold no usable number: the model is broken"
 
 

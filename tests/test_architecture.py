@@ -34,6 +34,7 @@ ROOMS = [
     "inspection",
     "baselines",
     "course.colours",
+    "course.curves",
     "course.overlap",
     "course.faults",
     "course.plots",

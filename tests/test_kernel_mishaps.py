@@ -163,7 +163,7 @@ WRITE = """
 from minigpt.checkpoint import load_checkpoint
 from minigpt.paths import SHIPPED_CHECKPOINT
 play = widgets.playground(load_checkpoint(SHIPPED_CHECKPOINT))
-play.desk.length.value = 1000
+play.controls.length.value = 1000
 """
 
 
@@ -173,13 +173,13 @@ def test_writing_interrupted_writes_again(tried):
         assert running.run("from minigpt import widgets" + WRITE) == ""
         for n in range(interrupts):
             # Busy for a moment, then the text goes on in the kernel's idle time.
-            writing = running.begin(f"play.desk.seed.value = {n + 1}")
+            writing = running.begin(f"play.controls.seed.value = {n + 1}")
             running.wait(writing)
             time.sleep(0.02 * n)
             running.interrupt()
         time.sleep(0.5)
-        assert running.run("play.desk.seed.value = 0") == ""
+        assert running.run("play.controls.seed.value = 0") == ""
         running.until("not play.writer.stream.writing")
-        running.until("len(play.writer.ids) == len(play.desk.prompt.value) + 1000")
+        running.until("len(play.writer.ids) == len(play.controls.prompt.value) + 1000")
         assert running.ask("play.problem.value") == "''"
     tried(f"{interrupts} interrupts of a text, which then was written")

@@ -162,6 +162,23 @@ def test_panels_that_answer_at_once(kind: Callable, checkpoint, tried):
     tried(f"{CHANGES} random changes of {kind.__name__}, the last ones alone remain")
 
 
+WRITING = {"playground": widgets.playground, "side_by_side": widgets.side_by_side}
+
+
+@pytest.mark.parametrize("name", [*WRITING, *PANELS])
+def test_global_state_is_left_as_it_was(name, checkpoint):
+    make = name(checkpoint) if callable(name) else lambda: WRITING[name](checkpoint)
+    checkpoint.model.train()
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    panel, chance = make(), random.Random(6)
+    for _ in range(20):
+        change_one(panel, chance, buttons=True)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert all(module.training for module in checkpoint.model.modules())
+    checkpoint.model.eval()
+
+
 async def fire(panel: Widget, chance: random.Random, most: list[int]) -> None:
     """Change at full speed, letting the loop have its turn now and then."""
     for n in range(CHANGES):

@@ -18,11 +18,11 @@ from minigpt.course.widgets.playgrounds import Playground, SideBySide
 from minigpt.course.widgets.playgrounds.shared_controls import (
     LARGEST_SEED,
     LONGEST_PROMPT,
-    usual_prompt,
+    default_prompt,
 )
-from minigpt.course.widgets.playgrounds.stream import Stream
+from minigpt.course.widgets.stream import Stream
 from minigpt.decoding import generate, unsupported_reason
-from minigpt.inspection import capture_attention
+from minigpt.inspection import attention_maps
 from minigpt.model import GPT
 from minigpt.sampling import next_token_logits, next_token_probabilities
 from minigpt.tokenizer import BPETokenizer, CharTokenizer
@@ -41,7 +41,7 @@ def checkpoint(trained):
 @pytest.fixture
 def play(checkpoint):
     made = Playground(checkpoint)
-    made.desk.prompt.value = PROMPT
+    made.controls.prompt.value = PROMPT
     return made
 
 
@@ -54,11 +54,11 @@ def untrained(characters: str, **changes) -> Checkpoint:
 
 def expected(play, **changes):
     """The ids that the controls of the panel stand for."""
-    desk, writer = play.desk, play.writer
-    prompt = desk.source.tokenizer.encode(desk.prompt.value)
-    settings = writer.settings | {"seed": desk.seed.value} | changes
+    controls, writer = play.controls, play.writer
+    prompt = controls.source.tokenizer.encode(controls.prompt.value)
+    settings = writer.settings | {"seed": controls.seed.value} | changes
     return prompt + list(
-        generate(desk.source.model, prompt, desk.length.value, **settings)
+        generate(controls.source.model, prompt, controls.length.value, **settings)
     )
 
 
@@ -98,25 +98,25 @@ def test_ends_of_each_setting(play, name, value):
 
 @pytest.mark.parametrize(("wanted", "kept"), [(0, 10), (10, 10), (1000, 1000)])
 def test_ends_of_the_length(play, wanted, kept):
-    play.desk.length.value = wanted
-    assert play.desk.length.value == kept
+    play.controls.length.value = wanted
+    assert play.controls.length.value == kept
     assert len(play.writer.ids) == len(PROMPT) + kept
 
 
 @pytest.mark.parametrize("seed", [-5, 0, 1, LARGEST_SEED, 2**40])
 def test_ends_of_the_seed(play, seed):
-    play.desk.seed.value = seed
-    assert 0 <= play.desk.seed.value <= LARGEST_SEED
+    play.controls.seed.value = seed
+    assert 0 <= play.controls.seed.value <= LARGEST_SEED
     assert play.writer.ids == expected(play)
 
 
 def test_another_seed_is_another_text_and_goes_round(play):
     before = play.writer.ids
-    play.desk.other.click()
+    play.controls.other.click()
     assert play.writer.ids != before
-    play.desk.seed.value = LARGEST_SEED
-    play.desk.other.click()
-    assert play.desk.seed.value == 0 and play.writer.ids == before
+    play.controls.seed.value = LARGEST_SEED
+    play.controls.other.click()
+    assert play.controls.seed.value == 0 and play.writer.ids == before
 
 
 def test_sampling_off_is_greedy_and_rests_its_sliders(play):
@@ -129,7 +129,7 @@ def test_sampling_off_is_greedy_and_rests_its_sliders(play):
 
 
 def test_a_prompt_longer_than_the_block(play):
-    play.desk.prompt.value = "THE OWL AND THE CROW " * 20
+    play.controls.prompt.value = "THE OWL AND THE CROW " * 20
     assert play.writer.ids == expected(play)
 
 
@@ -148,12 +148,12 @@ def test_a_prompt_longer_than_the_block(play):
 )
 def test_a_bad_prompt_is_answered_and_the_text_stays(play, prompt, words):
     before = text_of(play), list(play.writer.ids)
-    play.desk.prompt.value = prompt
+    play.controls.prompt.value = prompt
     for word in words:
         assert word in play.problem.value
     assert "<script>" not in play.problem.value
     assert (text_of(play), play.writer.ids) == before
-    play.desk.prompt.value = PROMPT
+    play.controls.prompt.value = PROMPT
     assert play.problem.value == ""
 
 
@@ -181,7 +181,7 @@ def test_a_character_of_several_tokens_is_shown_whole():
     tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
     shape = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1)
     play = Playground(Checkpoint(GPT(shape).eval(), tokenizer, None))
-    play.desk.prompt.value = prompt
+    play.controls.prompt.value = prompt
     assert prompt in text_of(play)
     for place in range(1, 12):  # also where one of its bytes is framed
         play.inspector.place.value = place
@@ -195,9 +195,9 @@ def test_what_the_model_writes_is_never_markup():
     assert "&lt;" in text_of(play)
 
 
-def test_a_vocabulary_without_the_usual_prompts():
-    assert usual_prompt(CharTokenizer("xyz")) == "x"
-    assert usual_prompt(CharTokenizer("ЛИСА")) == "ЛИСА"
+def test_a_vocabulary_without_the_default_prompts():
+    assert default_prompt(CharTokenizer("xyz")) == "x"
+    assert default_prompt(CharTokenizer("ЛИСА")) == "ЛИСА"
     assert Playground(untrained("xyz")).problem.value == ""
 
 
@@ -387,7 +387,7 @@ def test_bars_follow_a_slider_without_running_the_model(play, checkpoint, monkey
         raise AssertionError("the model ran again")
 
     before = play.inspector.bars.value
-    monkeypatch.setattr(GPT, "forward", never)  # of every twin too
+    monkeypatch.setattr(GPT, "forward", never)
     monkeypatch.setattr(f"{PLAYGROUND}.writer.generate", fake_generate)
     play.writer.temperature.value = 0.2
     assert play.inspector.bars.value != before and play.problem.value == ""
@@ -405,8 +405,7 @@ def test_greedy_bars_leave_one(play):
 
 def test_attention_is_that_of_the_last_token_read(play, checkpoint):
     play.inspector.place.value = 10
-    with torch.no_grad(), capture_attention(checkpoint.model) as maps:
-        checkpoint.model(torch.tensor([play.writer.ids[:10]]))
+    maps = attention_maps(checkpoint.model, torch.tensor([play.writer.ids[:10]]))
     seen = play.inspector.seen
     for layer, weights in enumerate(maps):
         torch.testing.assert_close(seen.attention[layer], weights[0, :, -1])
@@ -453,10 +452,10 @@ def test_the_place_moves_to_the_end_of_a_new_prompt_alone(play):
     play.inspector.place.value = 30
     play.writer.temperature.value = 0.3
     assert play.inspector.place.value == 30
-    play.desk.prompt.value = "THE OWL"
+    play.controls.prompt.value = "THE OWL"
     assert play.inspector.place.value == len("THE OWL")
     play.inspector.place.value = 200
-    play.desk.length.value = 10
+    play.controls.length.value = 10
     assert play.inspector.place.value == len("THE OWL") + 10
 
 
@@ -482,23 +481,23 @@ class Changing:
 def test_each_text_is_written_by_the_newest_model(checkpoint):
     source = Changing(checkpoint)
     play = Playground(source)
-    play.desk.prompt.value = PROMPT
-    assert "the first" in play.desk.about.value
+    play.controls.prompt.value = PROMPT
+    assert "the first" in play.controls.about.value
     source.newest, source.about = untrained(PROMPT, n_layer=1, n_head=1), "another"
-    play.desk.button.click()
-    assert "another" in play.desk.about.value
+    play.controls.button.click()
+    assert "another" in play.controls.about.value
     assert play.writer.top_k.max == play.writer.top_k.value == 8
     assert play.inspector.layer.max == 0 and len(play.inspector.head.options) == 2
     assert play.writer.ids == expected(play)
     source.newest = checkpoint
-    play.desk.button.click()
+    play.controls.button.click()
     assert play.writer.top_k.max == checkpoint.tokenizer.vocab_size
 
 
 def test_side_by_side_compares_texts_of_one_model(checkpoint):
     source = Changing(checkpoint)
     panel = SideBySide(source)
-    panel.desk.prompt.value = PROMPT
+    panel.controls.prompt.value = PROMPT
     source.newest = untrained(PROMPT)
     panel.writers[1].temperature.value = 1.1
     for writer in panel.writers:
@@ -514,7 +513,7 @@ def expected_of(panel, writer):
 
 def test_what_was_set_last_is_written_whichever_thread_set_it(checkpoint):
     play = Playground(checkpoint)
-    play.desk.length.value = 10
+    play.controls.length.value = 10
     for number in range(20):
 
         def change(n, number=number):
@@ -534,9 +533,9 @@ def test_side_by_side_shares_all_but_the_settings(checkpoint):
     before = first.ids
     second.sampling.value = False
     assert first.ids is before and second.ids != before
-    panel.desk.prompt.value = "€"
+    panel.controls.prompt.value = "€"
     assert "unknown character" in panel.problem.value
-    panel.desk.prompt.value = PROMPT
+    panel.controls.prompt.value = PROMPT
     for writer in panel.writers:
         assert writer.request.prompt == checkpoint.tokenizer.encode(PROMPT)
 
@@ -547,7 +546,7 @@ def test_panels_are_found_by_name_and_have_short_stable_texts(checkpoint):
 
 
 def test_first_character_within_twenty_milliseconds_of_work(play, tried):
-    play.desk.length.value = 1000
+    play.controls.length.value = 1000
     times = []
 
     async def move():

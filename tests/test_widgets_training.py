@@ -18,7 +18,8 @@ from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.course import widgets
-from minigpt.course.widgets.loss_curve import Curve, curve_svg, smooth
+from minigpt.course.curves import smoothed
+from minigpt.course.widgets.loss_curve import Curve, curve_svg
 from minigpt.course.widgets.throttle import Throttle
 from minigpt.course.widgets.training import TrainingPanel, choices, trainer
 from minigpt.course.widgets.training.choices import Choice
@@ -604,7 +605,7 @@ def test_a_throttle_keeps_to_its_interval_and_its_fraction(monkeypatch):
         throttle(work)
         now += 0.1
     gaps = [later - before for before, later in pairwise(calls)]
-    assert len(calls) > 2 and all(5.4 < gap < 5.7 for gap in gaps)
+    assert len(calls) > 2 and all(4.9 < gap < 5.2 for gap in gaps)
     assert throttle.spent == pytest.approx(0.5 * len(calls))
     quick = Throttle(interval=2.0)
     quick.postpone()
@@ -672,9 +673,10 @@ def test_labels_of_the_curve_do_not_overlap():
 
 
 def test_smoothing_starts_at_the_first_loss_and_keeps_a_constant():
-    assert smooth([3.0])[0] == pytest.approx(3.0)
-    assert smooth([2.0] * 9) == pytest.approx([2.0] * 9)
-    assert smooth([]) == []
+    assert smoothed([3.0]) == [(1, 3.0)]
+    assert smoothed([2.0] * 9, over=3) == [(i, 2.0) for i in range(1, 10)]
+    assert smoothed([4.0, 2.0, 3.0], over=2, first=7) == [(7, 4.0), (8, 3.0), (9, 2.5)]
+    assert smoothed([]) == []
 
 
 # Under fire

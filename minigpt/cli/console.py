@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.cli.texts import EXIT, NO, TEXTS, YES, format_number, parse_number
-from minigpt.cli.writing import USUAL_TOP_K, Settings, continuation, show
-from minigpt.sampling import LARGEST_SEED
+from minigpt.cli.writing import Settings, continuation, show
+from minigpt.sampling import DEFAULT_TOP_K, LARGEST_SEED
 from minigpt.tokenizer import visible
 
 Answer = TypeVar("Answer")
@@ -82,7 +82,7 @@ class Session:
         if length is None:
             length = USUAL_LENGTH
         if top_k is None:
-            top_k = min(USUAL_TOP_K, V)
+            top_k = min(DEFAULT_TOP_K, V)
         low, high = (min(k, V) for k in TOP_KS)
         return replace(
             given,

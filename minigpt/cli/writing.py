@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.decoding import generate
-from minigpt.sampling import check_seed, check_settings
+from minigpt.sampling import DEFAULT_TOP_K, check_seed, check_settings
 from minigpt.tokenizer import stream_text
-
-USUAL_TOP_K = 50
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def continuation(
         tokenizer.encode(prompt),
         usual_length if length is None else length,
         temperature=settings.temperature,
-        top_k=settings.top_k or min(USUAL_TOP_K, tokenizer.vocab_size),
+        top_k=settings.top_k or min(DEFAULT_TOP_K, tokenizer.vocab_size),
         top_p=settings.top_p,
         greedy=settings.greedy,
         seed=secrets.randbelow(2**31) if settings.seed is None else settings.seed,

@@ -4,7 +4,10 @@ Each function takes plain data, makes a new figure and leaves it to the cell to 
 `plt.show()`.
 """
 
+# ruff: noqa: F401 (these are the names that the lessons use)
+
 from minigpt.course.colours import BLUE, COLOURS, GREEN, GREY, PURPLE, VERMILLION
+from minigpt.course.curves import smoothed
 from minigpt.course.plots.attention import (
     attention_grid,
     attention_map,
@@ -35,44 +38,5 @@ from minigpt.course.plots.training import (
     lessons_in_a_block,
     loss_curves,
     museum_sheet,
-    smoothed,
     sweep,
 )
-
-__all__ = [
-    "BLUE",
-    "COLOURS",
-    "DASHES",
-    "GREEN",
-    "GREY",
-    "PURPLE",
-    "VERMILLION",
-    "attention_grid",
-    "attention_map",
-    "byte_rows",
-    "copied_runs",
-    "course_map",
-    "draw_attention_map",
-    "draw_by_chance",
-    "draw_next_bars",
-    "entropy_along",
-    "figure",
-    "gpt_plan",
-    "label_line",
-    "leak_grids",
-    "lessons_in_a_block",
-    "loss_curves",
-    "museum_sheet",
-    "next_bars",
-    "number_tables",
-    "order_stripes",
-    "parameter_shares",
-    "repeat_maps",
-    "shaded_sentences",
-    "smoothed",
-    "sweep",
-    "through_depth",
-    "token_rows",
-    "use_house_style",
-    "work_maps",
-]

@@ -1,14 +1,12 @@
-"""Draw what the lessons build, as one machine."""
+"""Draw the machine that the lessons build together."""
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 from minigpt.course.colours import BLUE, GREEN, GREY, PURPLE, VERMILLION
-from minigpt.course.plots.style import WIDTH
+from minigpt.course.plots.style import CENTRED, WIDTH, figure, rounded_box
 
 # Lesson, what it builds, middle (x, y), size, colour: in inches.
 _PARTS = [
@@ -22,31 +20,27 @@ _PARTS = [
 
 def course_map(title: str) -> tuple[Figure, Axes]:
     """Return a figure of the machine that the lessons build, part by part."""
-    made, axes = plt.subplots(figsize=(WIDTH, 3.9))
+    made, axes = figure(title, 3.9)
     for number, name, (x, y), (width, height), colour in _PARTS:
-        corner = (x - width / 2, y - height / 2)
         look: dict[str, Any] = {
             "facecolor": colour + "22",
             "edgecolor": colour,
             "linewidth": 1.5,
         }
-        style = "round,pad=0,rounding_size=0.08"
-        axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, **look))
-        top = corner[1] + height
-        axes.text(corner[0] + 0.08, top - 0.16, number, color=colour, va="center",
-                  weight="bold")  # fmt: skip
-        axes.text(x, y - 0.08, name, ha="center", va="center")
+        rounded_box(axes, (x, y), (width, height), **look)
+        place = (x - width / 2 + 0.08, y + height / 2 - 0.16)
+        axes.text(*place, number, color=colour, va="center", weight="bold")
+        axes.text(x, y - 0.08, name, **CENTRED)
     _label_parts(axes)
     _draw_arrows(axes)
     axes.set(xlim=(0, WIDTH), ylim=(-0.25, 3.2))
     axes.set_axis_off()
-    axes.set_title(title)
     return made, axes
 
 
 def _label_parts(axes: Axes) -> None:
-    axes.text(3.65, 1.79, "GPT: many blocks", ha="center", va="center")
-    axes.text(4.0, 1.2, "+ feed\nforward", ha="center", va="center", fontsize=9)
+    axes.text(3.65, 1.79, "GPT: many blocks", **CENTRED)
+    axes.text(4.0, 1.2, "+ feed\nforward", fontsize=9, **CENTRED)
     for x, y, text in (
         (1.12, 0.62, "text to ids"),
         (5.65, 0.62, "chances to a letter"),
@@ -55,9 +49,9 @@ def _label_parts(axes: Axes) -> None:
         (3.4, -0.12, "write it down, and go on"),
         (1.15, 2.75, "the right letter"),
     ):
-        axes.text(x, y, text, ha="center", va="center", fontsize=9, color=GREY)
+        axes.text(x, y, text, fontsize=9, color=GREY, **CENTRED)
     for x, text in ((0.24, "THE\nCRO"), (6.65, "W")):
-        axes.text(x, 1.3, text, ha="center", va="center", family="DejaVu Sans Mono")
+        axes.text(x, 1.3, text, family="DejaVu Sans Mono", **CENTRED)
 
 
 def _draw_arrows(axes: Axes) -> None:

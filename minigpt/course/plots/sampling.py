@@ -1,6 +1,7 @@
-"""Draw how a model chooses: its bars, its entropy, what it repeats and copies."""
+"""Draw how a model chooses the next token, and what it repeats and copies."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,8 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
-from minigpt.course.plots.style import WIDTH, figure
+from minigpt.course.plots.style import CENTRED, WIDTH, figure, figure_row, title_above
 from minigpt.tokenizer import visible
+
+PALE = "#dbe9f4"  # blue
 
 
 def next_bars(
@@ -23,26 +26,19 @@ def next_bars(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure of next-token probabilities (V,), side by side by their names.
 
-    The `count` tokens that are most probable in the first one stand in the same order
-    everywhere, and what all others share in one hatched bar after them. What the
-    probabilities were `before` is outlined behind them.
+    All charts show the same tokens in the same order: the `count` most probable ones
+    of `before`, or else of the first distribution. A hatched bar sums the others.
+    `before` is outlined behind the bars.
     """
-    made, row = plt.subplots(
-        1,
-        len(distributions),
-        figsize=(WIDTH, 3.2),
-        sharey=True,
-        squeeze=False,
-    )
+    made, row = figure_row(title, len(distributions), 3.2, sharey=True)
     ranking = before if before is not None else next(iter(distributions.values()))
     order = np.argsort(-np.asarray(ranking), kind="stable")[:count]
-    for axes, (name, values) in zip(row[0], distributions.items(), strict=True):
-        draw_next_bars(axes, np.asarray(values), tokens, order, before)
+    for axes, (name, values) in zip(row, distributions.items(), strict=True):
+        draw_next_bars(axes, values, tokens, order, before)
         if len(distributions) > 1:
             axes.set_title(name, loc="center", fontsize=10.5)
-    row[0][0].set_ylabel("probability")
-    _title_above(made, title)
-    return made, list(row[0])
+    row[0].set_ylabel("probability")
+    return made, row
 
 
 def draw_next_bars(
@@ -52,21 +48,13 @@ def draw_next_bars(
     order: ArrayLike,
     before: ArrayLike | None = None,
 ) -> None:
-    """Draw the bars of the tokens in `order`, and of all others together."""
+    """Draw a bar for each token in `order`, and one for all others together."""
     order = np.asarray(order)
     places = np.arange(len(order) + 1)
     if before is not None:
-        axes.bar(
-            places,
-            _with_others(np.asarray(before), order),
-            color="none",
-            edgecolor=GREY,
-            linestyle=":",
-            width=0.8,
-        )
-    bars = axes.bar(
-        places, _with_others(np.asarray(probabilities), order), color=BLUE, width=0.8
-    )
+        outline: dict[str, Any] = {"color": "none", "edgecolor": GREY, "linestyle": ":"}
+        axes.bar(places, _with_others(before, order), width=0.8, **outline)
+    bars = axes.bar(places, _with_others(probabilities, order), color=BLUE, width=0.8)
     bars[-1].set(facecolor="white", hatch="////", edgecolor=BLUE)
     labels = [visible(tokens[i]) for i in order]
     axes.set_xticks(places, [*labels, "others"], fontsize=10)
@@ -74,43 +62,28 @@ def draw_next_bars(
     axes.tick_params(axis="x", length=0)
 
 
-def _with_others(probabilities: np.ndarray, order: np.ndarray) -> np.ndarray:
-    shown = probabilities[order]
-    return np.append(shown, max(probabilities.sum() - shown.sum(), 0))
-
-
-def _title_above(made: Figure, title: str) -> None:
-    made.suptitle(title, x=0.01, ha="left", fontsize=12)
+def _with_others(probabilities: ArrayLike, order: np.ndarray) -> np.ndarray:
+    values = np.asarray(probabilities)
+    shown = values[order]
+    return np.append(shown, max(values.sum() - shown.sum(), 0))
 
 
 def draw_by_chance(
     probabilities: ArrayLike, tokens: Sequence[str], u: float, title: str
 ) -> tuple[Figure, Axes]:
-    """Return a figure of the line from 0 to 1 in stretches, with u falling into one."""
+    """Return a figure of the interval from 0 to 1, divided among tokens, and of u."""
     values = np.asarray(probabilities, dtype=float)
     ends = values.cumsum()
     hit = int((ends <= u).sum())
     made, axes = figure(title, height=2.0)
     for i, (value, end) in enumerate(zip(values, ends, strict=True)):
-        axes.barh(
-            0,
-            value,
-            left=end - value,
-            height=0.5,
-            color=BLUE if i == hit else "#dbe9f4",
-            edgecolor="white",
-        )
+        colour, ink = (BLUE, "white") if i == hit else (PALE, "black")
+        axes.barh(0, value, 0.5, left=end - value, color=colour, edgecolor="white")
         label = f"{visible(tokens[i])}\n{value:g}"
-        ink = "white" if i == hit else "black"
-        axes.text(end - value / 2, 0, label, ha="center", va="center", color=ink)
-    axes.annotate(
-        f"u = {u:g}",
-        (u, 0.26),
-        xytext=(u, 0.75),
-        ha="center",
-        color=VERMILLION,
-        arrowprops={"arrowstyle": "-|>", "color": VERMILLION, "lw": 1.8},
-    )
+        axes.text(end - value / 2, 0, label, color=ink, **CENTRED)
+    arrow = {"arrowstyle": "-|>", "color": VERMILLION, "lw": 1.8}
+    look: dict[str, Any] = {"ha": "center", "color": VERMILLION, "arrowprops": arrow}
+    axes.annotate(f"u = {u:g}", (u, 0.26), xytext=(u, 0.75), **look)
     axes.set(xlim=(0, 1), ylim=(-0.3, 0.95), yticks=[], xlabel="cumulative sum")
     axes.set_xticks([0, *ends])
     axes.spines["left"].set_visible(False)
@@ -126,7 +99,7 @@ def entropy_along(
     """Return a figure of the entropy (T,) in nats before each of the tokens (T,).
 
     Args:
-        surprise: what each token then cost, -ln of its probability (T,).
+        surprise: -ln of the probability that each token had (T,).
     """
     made, axes = figure(title)
     places = np.arange(len(tokens))
@@ -152,15 +125,13 @@ def _corner(axes: Axes, colour: str) -> dict[str, object]:
 def repeat_maps(
     texts: Mapping[str, str], title: str, window: int = 6
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure that marks where a text repeats a run of its own characters.
+    """Return a figure that marks where a text repeats itself.
 
-    A mark at (i, j) says: the `window` characters at i stand at j too, earlier. A
-    stretch that is written twice becomes a diagonal.
+    A mark at (i, j) means that the `window` characters from i on also stand at j,
+    earlier in the text. A longer passage that comes twice becomes a diagonal.
     """
-    made, row = plt.subplots(
-        1, len(texts), figsize=(WIDTH, 3.9), squeeze=False, sharey=True
-    )
-    for axes, (name, text) in zip(row[0], texts.items(), strict=True):
+    made, row = figure_row(title, len(texts), 3.9, sharey=True)
+    for axes, (name, text) in zip(row, texts.items(), strict=True):
         starts = range(len(text) - window + 1)
         _, codes = np.unique(
             [text[i : i + window] for i in starts], return_inverse=True
@@ -171,40 +142,31 @@ def repeat_maps(
         axes.set(xlim=(0, len(codes)), ylim=(0, len(codes)), aspect="equal")
         axes.set_title(name, loc="center", fontsize=10.5)
         axes.set_xlabel("position in the text")
-    row[0][0].set_ylabel("same characters at")
-    _title_above(made, title)
-    return made, list(row[0])
+    row[0].set_ylabel("same characters at")
+    return made, row
 
 
 def copied_runs(
     runs: Mapping[str, Sequence[tuple[int, int]]], title: str
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure of the runs that texts share with a source, a row for each text.
+    """Return a figure of the runs that texts have copied, one row per text.
 
-    Over each character stands the length of the longest run that it belongs to.
+    The height at each character is the length of the longest run that covers it.
 
     Args:
-        runs: (start, length) in characters of each text's runs, by the text's name.
+        runs: by the name of the text: (start, length) of each run, in characters.
     """
-    made, column = plt.subplots(
-        len(runs),
-        1,
-        figsize=(WIDTH, 1.1 + 1.35 * len(runs)),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
-    for n, (axes, (name, found)) in enumerate(
-        zip(column[:, 0], runs.items(), strict=True)
-    ):
+    made = plt.figure(figsize=(WIDTH, 1.1 + 1.35 * len(runs)))
+    column = made.subplots(len(runs), sharex=True, sharey=True, squeeze=False)[:, 0]
+    for n, (axes, (name, found)) in enumerate(zip(column, runs.items(), strict=True)):
         colour = COLOURS[n % len(COLOURS)]
         axes.stairs(_covering(found), fill=True, color=colour, alpha=0.85)
         axes.set_title(name, loc="left", fontsize=10.5, color=colour, pad=3)
         axes.set_ylabel("run length")
-    column[-1, 0].set_xlabel("position in the text (characters)")
-    column[0, 0].set_ylim(bottom=0)
-    _title_above(made, title)
-    return made, list(column[:, 0])
+    column[-1].set_xlabel("position in the text (characters)")
+    column[0].set_ylim(bottom=0)
+    title_above(made, title)
+    return made, list(column)
 
 
 def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -217,12 +179,13 @@ def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure of the positions that are computed to write `steps` tokens.
+    """Return a figure of the positions that each of `steps` new tokens computes.
 
-    On the left each step computes all positions up to its own, as it must without a
-    cache; on the right the first step computes the prompt, every other one position.
+    Without a cache, on the left, each step computes all positions up to its own. With
+    one, on the right, the first step computes the prompt and each later step one
+    position.
     """
-    made, row = plt.subplots(1, 2, figsize=(WIDTH, 3.5), sharey=True)
+    made, row = figure_row(title, 2, 3.5, sharey=True)
     step, position = np.mgrid[:steps, : prompt + steps - 1]
     needed = position < prompt + step
     new = needed & ((position >= prompt + step - 1) | (step == 0))
@@ -230,14 +193,12 @@ def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
         (row[0], needed, "without a cache"),
         (row[1], new, "with a cache"),
     ):
-        # 0 not there yet, 1 kept from before, 2 computed in this step.
+        # 0 not there yet, 1 from an earlier step, 2 computed in this step.
         state = needed.astype(int) + computed
-        axes.imshow(state, cmap=ListedColormap(["white", "#dbe9f4", BLUE]), vmax=2)
-        axes.set_title(
-            f"{name}: {int(computed.sum())} computed", loc="center", fontsize=10.5
-        )
+        axes.imshow(state, cmap=ListedColormap(["white", PALE, BLUE]), vmax=2)
+        name = f"{name}: {int(computed.sum())} computed"
+        axes.set_title(name, loc="center", fontsize=10.5)
         axes.set_xlabel("position in the text")
         axes.set_aspect("auto")
     row[0].set_ylabel("step (one new token each)")
-    _title_above(made, title)
-    return made, list(row)
+    return made, row

@@ -1,4 +1,4 @@
-"""Set the looks of every figure of the course."""
+"""Set the style of the course's figures."""
 
 from typing import Any
 
@@ -8,15 +8,17 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch
 
 from minigpt.course.colours import COLOURS
 
 DASHES: list[Any] = ["-", "--", "-.", (0, (1, 1))]
 WIDTH = 7.0
+CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
 def use_house_style() -> None:
-    """Make every figure that is drawn from now on look like the course's."""
+    """Apply the course's style to all figures that are drawn from now on."""
     plt.rcParams.update(
         {
             "figure.figsize": (WIDTH, 3.4),
@@ -49,22 +51,50 @@ def _use_retina_pngs() -> None:
 
 
 def figure(title: str, height: float = 3.4, columns: int = 1) -> tuple[Figure, Any]:
-    """Return a new figure of the house's width and its axes; the title is the finding.
+    """Return a new figure and its axes; the title should state the finding.
 
     With several columns the title stands above all of them.
     """
-    made, axes = plt.subplots(1, columns, figsize=(WIDTH, height))
-    if columns == 1:
-        axes.set_title(title)
-    else:
-        made.suptitle(title, x=0.01, ha="left", fontsize=12)
+    if columns > 1:
+        return figure_row(title, columns, height)
+    made, axes = plt.subplots(figsize=(WIDTH, height))
+    axes.set_title(title)
     return made, axes
 
 
-def label_line(axes: Axes, line: Line2D, text: str, **moved: float) -> None:
-    """Write the line's name at its right end, in its colour, in place of a legend.
+def figure_row(
+    title: str, columns: int, height: float, **layout: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a new figure of axes side by side, the title above all of them."""
+    made, axes = plt.subplots(
+        1, columns, figsize=(WIDTH, height), squeeze=False, **layout
+    )
+    title_above(made, title)
+    return made, list(axes[0])
 
-    `moved` may give dx and dy in points.
+
+def title_above(made: Figure, title: str) -> None:
+    """Write the title above all axes of a figure."""
+    made.suptitle(title, x=0.01, ha="left", fontsize=12)
+
+
+def rounded_box(
+    axes: Axes,
+    middle: tuple[float, float],
+    size: tuple[float, float],
+    radius: float = 0.08,
+    **look: Any,
+) -> None:
+    """Draw a box with round corners around its middle."""
+    corner = (middle[0] - size[0] / 2, middle[1] - size[1] / 2)
+    style = f"round,pad=0,rounding_size={radius}"
+    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, **look))
+
+
+def label_line(axes: Axes, line: Line2D, text: str, **moved: float) -> None:
+    """Write a line's name at its right end, in its colour, instead of a legend.
+
+    `moved` takes dx and dy, in points.
     """
     x, y = np.asarray(line.get_xydata())[-1]
     axes.annotate(

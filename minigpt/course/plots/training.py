@@ -1,4 +1,4 @@
-"""Draw losses while and after a model learns, with what it has to beat."""
+"""Draw losses beside the baselines that a model has to beat."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,18 +10,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
-from minigpt.course.plots.style import DASHES, WIDTH
+from minigpt.course.curves import Points, smoothed, spread
+from minigpt.course.plots.style import CENTRED, DASHES, WIDTH, figure
 from minigpt.tokenizer import visible
-
-Points = Sequence[tuple[int, float]]  # (iteration, loss)
-
-
-def smoothed(losses: Sequence[float], over: int = 10) -> Points:
-    """Return (iteration, mean of the last few losses), the first iteration being 1."""
-    means = [
-        float(np.mean(losses[max(i - over + 1, 0) : i + 1])) for i in range(len(losses))
-    ]
-    return list(enumerate(means, start=1))
 
 
 def loss_curves(
@@ -30,8 +21,8 @@ def loss_curves(
     title: str,
     unit: str = "nats per character",
 ) -> tuple[Figure, Axes]:
-    """Return a figure of losses by iteration, names at the lines, baselines dotted."""
-    made, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    """Return a figure of losses by iteration, with dotted lines for the baselines."""
+    made, axes = figure(title)
     right = max(points[-1][0] for points in curves.values())
     ends = []
     for i, (name, points) in enumerate(curves.items()):
@@ -41,7 +32,7 @@ def loss_curves(
             ends.append((points[-1][1], name, colour))
         else:
             _label_above(axes, points[-1], name, colour)
-    axes.set(title=title, xlabel="iteration", ylabel=f"loss ({unit})", xlim=(0, right))
+    axes.set(xlabel="iteration", ylabel=f"loss ({unit})", xlim=(0, right))
     _draw_baselines(axes, baselines, ends)
     return made, axes
 
@@ -58,62 +49,38 @@ def _draw_baselines(
     ends: Sequence[tuple[float, str, str]] = (),
     size: float = 9,
 ) -> None:
-    """Draw a dotted line for each baseline; at the right, names of these and of curves.
+    """Draw a dotted line per baseline, and at the right the names of all lines.
 
-    `ends` holds each curve's last loss, name and colour.
+    `ends` holds the last loss, the name and the colour of each curve.
     """
     for loss in baselines.values():
         axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
     labels = sorted([*ends, *((loss, name, GREY) for name, loss in baselines.items())])
     low, high = axes.get_ylim()
-    figure = axes.get_figure()
-    assert figure is not None
-    inches = axes.get_window_extent().height / figure.dpi
+    made = axes.get_figure()
+    assert made is not None
+    inches = axes.get_window_extent().height / made.dpi
     gap = 1.4 * size / (72 * inches) * (high - low)
-    heights = _spread([loss for loss, _, _ in labels], gap)
+    heights = spread([loss for loss, _, _ in labels], gap)
+    at: dict[str, Any] = {
+        "xycoords": axes.get_yaxis_transform(),
+        "xytext": (6, 0),
+        "textcoords": "offset points",
+        "va": "center",
+        "annotation_clip": False,
+    }
     for height, (_, name, colour) in zip(heights, labels, strict=True):
-        axes.annotate(
-            name,
-            (1, height),
-            (6, 0),
-            xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points",
-            color=colour,
-            fontsize=size if colour == GREY else size + 1,
-            va="center",
-            annotation_clip=False,
-        )
-
-
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Return rising heights, moved as little as keeps them a gap apart.
-
-    >>> _spread([0.0, 4.0, 5.0], gap=2.0)
-    [0.0, 3.5, 5.5]
-    """
-    groups: list[list[float]] = []  # of labels that touch, around their mean
-    for height in heights:
-        groups.append([height])
-        while len(groups) > 1:
-            below, above = groups[-2:]
-            needed = gap * (len(below) + len(above)) / 2
-            if np.mean(above) - np.mean(below) >= needed:
-                break
-            groups[-2:] = [below + above]
-    return [
-        float(np.mean(group)) + gap * (i - (len(group) - 1) / 2)
-        for group in groups
-        for i in range(len(group))
-    ]
+        points = size if colour == GREY else size + 1
+        axes.annotate(name, (1, height), color=colour, fontsize=points, **at)
 
 
 def sweep(
     finals: Mapping[float, float], baselines: Mapping[str, float], title: str
 ) -> tuple[Figure, Axes]:
     """Return a figure of the loss at the end against the learning rate."""
-    made, axes = plt.subplots(figsize=(WIDTH, 3.2))
+    made, axes = figure(title, 3.2)
     axes.plot(list(finals), list(finals.values()), marker="o", color=BLUE)
-    axes.set(title=title, xscale="log", xlabel="learning rate")
+    axes.set(xscale="log", xlabel="learning rate")
     axes.set_ylabel("loss at the end\n(nats per character)")
     axes.set_xticks(list(finals), [f"{rate:g}" for rate in finals])
     axes.minorticks_off()
@@ -122,26 +89,16 @@ def sweep(
 
 
 def lessons_in_a_block(text: str, title: str) -> tuple[Figure, Axes]:
-    """Return a picture of every context in a block and the character that follows."""
+    """Return a figure of every context in a block and the character that follows."""
     T = len(text) - 1
-    made, axes = plt.subplots(figsize=(WIDTH, 0.3 * T + 0.9))
+    made, axes = figure(title, 0.3 * T + 0.9)
     for row in range(T):
-        for column in range(row + 2):
+        for column, character in enumerate(text[: row + 2]):
             target = column == row + 1
-            axes.text(
-                column,
-                row,
-                visible(text[column]),
-                ha="center",
-                va="center",
-                color="white" if target else "black",
-                bbox={
-                    "boxstyle": "square,pad=0.25",
-                    "facecolor": VERMILLION if target else "#e8eef4",
-                    "edgecolor": "none",
-                },
-            )
-    axes.set(title=title, xlim=(-0.7, T + 0.7), ylim=(T - 0.4, -0.6), xticks=[])
+            ink, colour = ("white", VERMILLION) if target else ("black", "#e8eef4")
+            box = {"boxstyle": "square,pad=0.25", "fc": colour, "ec": "none"}
+            axes.text(column, row, visible(character), color=ink, bbox=box, **CENTRED)
+    axes.set(xlim=(-0.7, T + 0.7), ylim=(T - 0.4, -0.6), xticks=[])
     axes.set_yticks(range(T), [f"position {t}" for t in range(T)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -156,10 +113,10 @@ def museum_sheet(
     tokens: Sequence[str],
     baselines: Mapping[str, float],
 ) -> tuple[Figure, Any]:
-    """Return a sheet: a loss curve, a healthy one in grey, and maps of two heads.
+    """Return a figure of a loss curve, a healthy one in grey, and maps of two heads.
 
-    The maps (H, T, T) are drawn whole, their upper halves too: healthy ones are white
-    there. The shade is the root of a weight, so that small ones show.
+    The maps (H, T, T) are drawn with their upper halves, which are white where the
+    mask works. The shade is the square root of the weight, so that small ones show.
     """
     made, (left, *rights) = plt.subplots(
         1, 3, figsize=(WIDTH, 2.4), width_ratios=(1.25, 1, 1), dpi=95

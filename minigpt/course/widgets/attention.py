@@ -1,4 +1,4 @@
-"""Show where each position of a sentence looks, and what leaks through a bad mask."""
+"""Show what each position attends to, and what leaks through a wrong mask."""
 
 import torch
 from ipywidgets import (
@@ -17,16 +17,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from minigpt.attention import causal_mask
-from minigpt.course.colours import BLUE, VERMILLION
+from minigpt.course.colours import BLUE, INK, SHADE, VERMILLION
 from minigpt.course.widgets.attention_html import (
-    INK,
-    SHADE,
     attention_map_html,
     token_labels,
     where_it_looks,
 )
-from minigpt.course.widgets.base import connect, control, panel
-from minigpt.inspection import capture_attention, leak_grid, twin
+from minigpt.course.widgets.base import (
+    connect,
+    control,
+    dropout_off,
+    encode_text,
+    panel,
+)
+from minigpt.course.widgets.markup import tag
+from minigpt.inspection import attention_maps, leak_grid
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
@@ -36,7 +41,7 @@ LINES = (
     "Goose knew a secret. Goose sold the secret for a penny.",
     "Forty! Hedgehog has forty apples. How many can one hedgehog eat?",
 )
-# Tables of the leak grid: six words, and how much each is living, food, action.
+# The table of the leak grid: six words, and how much each is living, food, action.
 WORDS = ("a", "fox", "saw", "grapes", "and", "leapt")
 NUMBERS = (
     (0.0, 0.0, 0.0),
@@ -52,11 +57,10 @@ NUMBERS = (
 
 
 class _Explorer:
-    """The controls of the explorer, and the maps of the sentence they show."""
+    """The controls of the explorer, and the attention maps of its sentence."""
 
     def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
-        # A cell may use the model at the same moment, in another thread.
-        self.model, self.tokenizer = twin(model).eval(), tokenizer
+        self.model, self.tokenizer = model, tokenizer
         config = model.config
         self.line = control(Dropdown, "a line of a fable", options=LINES)
         self.text = control(
@@ -70,25 +74,18 @@ class _Explorer:
         self.tokens: list[str] = []
         self.maps: list[Tensor] = []
 
-    def read(self, text: str) -> None:
-        """Run the model on a new sentence and keep its maps."""
-        # Even if it cannot be read, no line is chosen now, so that any can be.
-        self.line.value = text if text in LINES else None
-        if not text:
-            raise ValueError("the sentence is empty: write at least one character")
-        ids = self.tokenizer.encode(text)
+    def read(self, sentence: str) -> None:
+        """Run the model on a new sentence and keep its attention maps."""
+        # None where it is no line of the list, so that any line can be chosen next.
+        self.line.value = sentence if sentence in LINES else None
         block_size = self.model.config.block_size
-        if len(ids) > block_size:
-            raise ValueError(
-                f"the sentence has {len(ids)} tokens, and the model sees at most "
-                f"{block_size}: write a shorter one"
-            )
+        ids = encode_text(self.tokenizer, sentence, block_size)
         device = next(self.model.parameters()).device
-        with torch.no_grad(), capture_attention(self.model) as maps:
-            self.model(torch.tensor([ids], device=device))
+        with dropout_off(self.model):
+            maps = attention_maps(self.model, torch.tensor([ids], device=device))
         self.maps = [weights[0].cpu() for weights in maps]
         self.tokens = token_labels(self.tokenizer, ids)
-        self.shown = text
+        self.shown = sentence
         self.position.max = len(ids) - 1
         self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
@@ -106,24 +103,26 @@ class _Explorer:
         if change["new"] is not None:
             self.text.value = change["new"]
 
+    def step(self, by: int) -> None:
+        self.position.value += by  # the slider keeps it within the sentence
+
     def widget(self) -> VBox:
         self.line.observe(self.choose, names="value")
         settings = [self.text, self.layer, self.head, self.position]
         connect(self.redraw, settings, self.problem)
-        back = Button(description="◀ one back", tooltip="the position before")
-        on = Button(description="one on ▶", tooltip="the position after")
+        back = Button(description="◀ previous", tooltip="one position back")
+        on = Button(description="next ▶", tooltip="one position forward")
         back.on_click(lambda _: self.step(-1))
         on.on_click(lambda _: self.step(1))
         controls = [self.line, *settings, HBox([back, on])]
         return panel(controls, self.problem, self.view)
 
-    def step(self, by: int) -> None:
-        # The slider itself keeps the value within the sentence.
-        self.position.value += by
-
 
 def attention_explorer(model: GPT, tokenizer: Tokenizer) -> VBox:
-    """Return a panel: choose sentence, layer, head, position; see where it looks."""
+    """Return a panel that shows the attention of any layer, head and position.
+
+    The sentence can be chosen from a list or typed.
+    """
     return _Explorer(model, tokenizer).widget()
 
 
@@ -131,7 +130,7 @@ def attention_explorer(model: GPT, tokenizer: Tokenizer) -> VBox:
 
 
 def _attend(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Return attention's output for x (T, 3), by PyTorch's kernel, under a mask."""
+    """Return attention's output (T, 4) for x (T, 3), by PyTorch's kernel, masked."""
     generator = torch.Generator().manual_seed(2)
     q, k, v = (x @ torch.randn(3, 4, generator=generator) for _ in range(3))
     return F.scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask)[0]
@@ -148,25 +147,19 @@ def _masks(T: int) -> dict[str, Tensor | None]:
 
 
 def leak_grid_panel() -> VBox:
-    """Return a panel: choose a mask and a word to change; see which outputs move."""
+    """Return a panel that shows, for several masks, which outputs each word moves."""
     x = torch.tensor(NUMBERS)
     masks = _masks(len(WORDS))
     wide = Layout(width="100%")
     mask = control(ToggleButtons, "mask", options=list(masks), layout=wide)
     mask.style.button_width = "9.5em"
-    word = control(
-        SelectionSlider,
-        "word to change",
-        options=[(w, i) for i, w in enumerate(WORDS)],
-        value=3,
-    )
+    options = [(word, i) for i, word in enumerate(WORDS)]
+    word = control(SelectionSlider, "word to change", options=options, value=3)
     view, problem = HTML(), HTML()
 
-    def run(x: Tensor) -> Tensor:
-        return _attend(x, masks[mask.value])
-
     def redraw() -> None:
-        view.value = _leak_html(leak_grid(run, x), word.value)
+        grid = leak_grid(lambda x: _attend(x, masks[mask.value]), x)
+        view.value = _leak_html(grid, word.value)
 
     connect(redraw, [mask, word], problem)
     return panel([mask, word], problem, view)
@@ -174,33 +167,36 @@ def leak_grid_panel() -> VBox:
 
 def _leak_html(grid: Tensor, changed: int) -> str:
     moved = [t for t in range(len(WORDS)) if grid[t, changed]]
-    leaked = [t for t in moved if t < changed]
+    leaked = [WORDS[t] for t in moved if t < changed]
     words = ", ".join(WORDS[t] for t in moved)
     told = f"Changing <b>{WORDS[changed]}</b> moved the outputs at: {words}. "
-    told += (
-        "<b>✗ The future leaks</b> into " + ", ".join(WORDS[t] for t in leaked) + "."
-        if leaked
-        else "✓ Nothing before it moved."
-    )
-    if grid.triu(1).any() and not leaked:
-        told += " But other words leak: see the whole grid."
-    rows = [_leak_row(grid[t].tolist(), t, changed) for t in range(len(WORDS))]
+    if leaked:
+        told += f"<b>✗ The future leaks</b> into {', '.join(leaked)}."
+    else:
+        told += "✓ Nothing before it moved."
+        if grid.triu(1).any():
+            told += " But other words leak: see the whole grid."
+    caption = "The output (row) moves when the input (column) changes"
     head = "".join(f"<th>{word}</th>" for word in WORDS)
-    return (
-        f'<div style="padding: 0.4em 0">{told}</div><table style="border-spacing: 2px; '
-        f'border-collapse: separate; color: {INK}"><caption>Output (row) moves when '
-        f"input (column) changes</caption><tr><th></th>{head}</tr>"
-        f"{''.join(rows)}</table>"
+    rows = [_leak_row(grid[t].tolist(), t, changed) for t in range(len(WORDS))]
+    style = f"border-spacing: 2px; border-collapse: separate; color: {INK}"
+    return tag("div", told, style="padding: 0.4em 0") + tag(
+        "table",
+        tag("caption", caption),
+        tag("tr", "<th></th>", head),
+        *rows,
+        style=style,
     )
 
 
 def _leak_row(moved: list[bool], t: int, changed: int) -> str:
     cells = []
     for j, moves in enumerate(moved):
-        colour = SHADE if not moves else BLUE if j <= t else VERMILLION
-        sign = "" if not moves else "moves" if j <= t else "✗ leaks"
-        style = f"background: {colour}; color: white; width: 4.5em; text-align: center"
+        colour, sign = SHADE, ""
+        if moves:
+            colour, sign = (BLUE, "moves") if j <= t else (VERMILLION, "✗ leaks")
+        style = f"background: {colour}; color: white; width: 4.5em; height: 1.6em"
         if j == changed:
             style += f"; outline: 2px solid {INK}"
-        cells.append(f'<td style="{style}; height: 1.6em">{sign}</td>')
-    return f'<tr><th style="text-align: right">{WORDS[t]}</th>{"".join(cells)}</tr>'
+        cells.append(tag("td", sign, style=f"{style}; text-align: center"))
+    return tag("tr", tag("th", WORDS[t], style="text-align: right"), *cells)

@@ -1,29 +1,37 @@
-"""What all panels share: their looks and their errors."""
+"""Give all panels the same layout, error messages and access to the model."""
 
 import html
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from ipywidgets import HTML, Layout, VBox, Widget
+from torch import nn
+
+from minigpt.course.colours import ERROR
+from minigpt.course.widgets.markup import tag
+from minigpt.tokenizer import Tokenizer
 
 LABEL_WIDTH = {"description_width": "11em"}
+# The beginning of a sample, by the name of the text that the model has learned.
+PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
 
-Kind = TypeVar("Kind")
+Panel = TypeVar("Panel")
 
 
-class Latest(Generic[Kind]):
-    """Remembers the newest of a kind: the one before it may be out of sight."""
+class Latest(Generic[Panel]):
+    """Holds a weak reference to the newest panel of a kind."""
 
     def __init__(self) -> None:
-        self._known: weakref.ref[Kind] | None = None
+        self._newest: weakref.ref[Panel] | None = None
 
-    def replaced_by(self, new: Kind) -> Kind | None:
-        """Remember the new one; return the one before it, if there still is another."""
-        before = self._known() if self._known is not None else None
-        self._known = weakref.ref(new)
+    def replaced_by(self, new: Panel) -> Panel | None:
+        """Remember the new panel; return the one before it if it still exists."""
+        before = self._newest() if self._newest is not None else None
+        self._newest = weakref.ref(new)
         return None if before is new else before
 
 
@@ -39,12 +47,12 @@ def panel(controls: list[Widget], *views: Widget) -> VBox:
 
 
 def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -> None:
-    """Call `redraw` now and whenever a control's value changes.
+    """Call `redraw` now and whenever the value of a control changes.
 
-    A ValueError is shown in words in `problem`; the view keeps its last good state.
+    The text of a ValueError is shown in `problem`, and the view stays as it was.
     """
-    # A cell and a control may ask at the same moment, from threads of their own: what
-    # is shown last must be what was set last.
+    # A cell and a control may call this at the same moment, each in its own thread.
+    # With the lock, what is shown last is what was set last.
     redrawing = threading.RLock()
 
     def on_change(_: Any = None) -> None:
@@ -60,8 +68,39 @@ def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -
     on_change()
 
 
+@contextmanager
+def dropout_off(model: nn.Module) -> Iterator[None]:
+    """Put the model into evaluation mode for as long as the context lasts."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def encode_text(
+    tokenizer: Tokenizer, text: str, longest: int, name: str = "sentence"
+) -> list[int]:
+    """Return the ids of a text; error messages call it by its name.
+
+    Raises:
+        ValueError: it is empty, has more than `longest` tokens, or has a character
+            that is not in the vocabulary.
+    """
+    ids = tokenizer.encode(text)
+    if not ids:
+        raise ValueError(f"the {name} is empty: write at least one character")
+    if len(ids) > longest:
+        raise ValueError(
+            f"the {name} has {len(ids):,} tokens, but at most {longest:,} fit here: "
+            "write a shorter one"
+        )
+    return ids
+
+
 def in_words(error: Exception) -> str:
-    """Return one line for people: the first of a ValueError, else with its kind."""
+    """Return an error as one line of text."""
     if isinstance(error, MemoryError):
         return "out of memory: choose a smaller size"
     line = (str(error).splitlines() or [""])[0]
@@ -69,8 +108,6 @@ def in_words(error: Exception) -> str:
 
 
 def message(text: str) -> str:
-    """Return HTML for a problem, readable in the light and the dark theme."""
-    return (
-        '<div role="alert" style="color: var(--jp-error-color1, #b00020); '
-        f'padding: 0.3em 0">✗ {html.escape(text)}</div>'
-    )
+    """Return HTML for an error message, readable in the light and the dark theme."""
+    style = f"color: {ERROR}; padding: 0.3em 0"
+    return tag("div", f"✗ {html.escape(text)}", role="alert", style=style)

@@ -1,7 +1,6 @@
-"""Curves that grow while a lesson trains: one run, or two that differ in one switch."""
+"""Draw losses while a lesson trains: of one run, or of two that differ in a switch."""
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -12,8 +11,10 @@ from torch import Tensor
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
+from minigpt.course.curves import smoothed
 from minigpt.course.widgets.base import Latest, control, in_words, message, panel
-from minigpt.course.widgets.loss_curve import Curve, curve_svg, smooth
+from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.throttle import Throttle
 from minigpt.training import Step, train
 
 REDRAW_SECONDS = 0.3
@@ -27,34 +28,31 @@ class LiveCurve(HTML):
         self._baselines, self._max_iters = baselines, max_iters
 
     def watch(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """Yield the steps of a run, drawing a few times a second on the way."""
+        """Yield the steps of a run, and draw their losses a few times a second."""
         losses: list[float] = []
         val: list[tuple[int, float]] = []
-        first, drawn = 1, 0.0
+        first, redraw = 1, Throttle(REDRAW_SECONDS)
+
+        def draw() -> None:
+            points = smoothed(losses, first=first)
+            curve = Curve(points, val, self._max_iters, self._baselines)
+            self.value = curve_svg(curve)
+
         try:
             for step in steps:
                 if not losses:
-                    first = step.iteration  # more than 1 if a run goes on
+                    first = step.iteration  # more than 1 if the run was resumed
                 losses.append(step.loss)
                 if step.val_loss is not None:
                     val.append((step.iteration, step.val_loss))
-                if time.monotonic() - drawn > REDRAW_SECONDS:
-                    self._draw(losses, val, first)
-                    drawn = time.monotonic()
+                redraw(draw)
                 yield step
         finally:  # also when the loop is left
-            self._draw(losses, val, first)
-
-    def _draw(
-        self, losses: list[float], val: list[tuple[int, float]], first: int
-    ) -> None:
-        points = list(enumerate(smooth(losses, 0.8), start=first))
-        curve = Curve(points, val, self._max_iters, self._baselines)
-        self.value = curve_svg(curve)
+            draw()
 
 
 def live_curve(baselines: Baselines, max_iters: int) -> LiveCurve:
-    """Return a widget whose `watch(steps)` draws a run while it goes on."""
+    """Return a widget whose `watch(steps)` draws a run while it trains."""
     return LiveCurve(baselines, max_iters)
 
 
@@ -76,81 +74,79 @@ SWITCHES = {
 
 
 class _Race:
-    """Two runs in a thread, one step of each in turn."""
+    """Two runs in one thread, one step of each in turn."""
 
     def __init__(
-        self, ids: tuple[Tensor, Tensor], baselines: Baselines, view: HTML
+        self,
+        ids: tuple[Tensor, Tensor],
+        baselines: Baselines,
+        shape: GPTConfig,
+        config: TrainConfig,
     ) -> None:
-        self.ids, self.baselines, self.view = ids, baselines, view
+        self.ids, self.baselines, self.shape, self.config = (
+            ids,
+            baselines,
+            shape,
+            config,
+        )
+        start = "Choose a switch and press Train: two runs start side by side."
+        self.view = HTML(f"<p>{start}</p>")
         self.stopped = threading.Event()
         self.thread = threading.Thread()
-        # A cell and a button, which JupyterLab answers in a thread of its own, may
-        # start a race at the same moment.
-        self.starting = threading.Lock()
+        # A cell and a button may start a race at the same moment, each in its thread.
+        self._starting = threading.Lock()
 
-    def start(self, switch: str, shape: GPTConfig, config: TrainConfig) -> None:
-        with self.starting:
+    def start(self, switch: str) -> None:
+        """Start both runs; a race that is still running is stopped first."""
+        with self._starting:
             self.stop()
-            self.view.value = "<p>The two runs start.</p>"
+            self.view.value = "<p>The two runs are starting.</p>"
             self.stopped = threading.Event()
             self.thread = threading.Thread(
-                target=self._run,
-                args=(switch, shape, config, self.stopped),
-                daemon=True,
+                target=self._run, args=(switch, self.stopped), daemon=True
             )
             self.thread.start()
 
     def stop(self) -> None:
+        """Stop both runs, and wait until they have ended."""
         self.stopped.set()
         if self.thread.is_alive():
             self.thread.join()
 
-    def _run(
-        self,
-        switch: str,
-        shape: GPTConfig,
-        config: TrainConfig,
-        stopped: threading.Event,
-    ) -> None:
+    def _run(self, switch: str, stopped: threading.Event) -> None:
         losses: tuple[list[float], list[float]] = ([], [])
-        drawn = 0.0
+        redraw = Throttle(REDRAW_SECONDS)
+
+        def draw() -> None:
+            healthy, other = map(smoothed, losses)
+            names, max_iters = ("healthy", switch), self.config.max_iters
+            curve = Curve(healthy, other, max_iters, self.baselines, names, dots=False)
+            self.view.value = curve_svg(curve)
+
         try:
-            exhibits = [
-                faults.make(kind, shape, config)
-                for kind in (faults.healthy, SWITCHES[switch])
-            ]
-            runs = [
-                train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits
-            ]
-            for steps in zip(*runs, strict=True):
+            for steps in zip(*self._runs(switch), strict=True):
                 for step, seen in zip(steps, losses, strict=True):
                     seen.append(step.loss)
-                if time.monotonic() - drawn > REDRAW_SECONDS:
-                    self._draw(losses, switch, config)
-                    drawn = time.monotonic()
+                redraw(draw)
                 if stopped.is_set():
                     break
-            self._draw(losses, switch, config)
-        except Exception as error:  # nobody hears of what is raised in a thread
+            draw()
+        except Exception as error:  # an error in a thread would be shown nowhere
             self.view.value += message(in_words(error))
 
-    def _draw(
-        self, losses: tuple[list[float], list[float]], switch: str, config: TrainConfig
-    ) -> None:
-        healthy, other = (
-            list(enumerate(smooth(seen, 0.8), start=1)) for seen in losses
-        )
-        curve = Curve(
-            healthy, other, config.max_iters, self.baselines, ("healthy", switch), False
-        )
-        self.view.value = curve_svg(curve)
-
-
-_latest: Latest[_Race] = Latest()
+    def _runs(self, switch: str) -> list[Iterator[Step]]:
+        exhibits = [
+            faults.make(kind, self.shape, self.config)
+            for kind in (faults.healthy, SWITCHES[switch])
+        ]
+        return [train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits]
 
 
 def _nothing(model: torch.nn.Module, ids: Tensor) -> None:
-    """Measure no validation loss: the race is about the training loss."""
+    """Compute no validation loss: the race compares training losses."""
+
+
+_latest: Latest[_Race] = Latest()
 
 
 def race_panel(
@@ -160,22 +156,21 @@ def race_panel(
     shape: GPTConfig,
     config: TrainConfig,
 ) -> VBox:
-    """Return a panel in which a healthy run races one that differs in a switch.
+    """Return a panel that trains a healthy model beside one that differs in a switch.
 
     Args:
-        train_ids, val_ids: the text as ids, each of one dimension.
+        train_ids, val_ids: the text as one-dimensional ids.
         shape: of both models.
         config: of both runs.
     """
     switch = control(Dropdown, "switch", options=list(SWITCHES))
-    go = Button(description="Train", button_style="primary", tooltip="start both runs")
-    halt = Button(description="Stop", tooltip="stop both runs")
-    view = HTML("<p>Choose a switch and press Train: two runs start side by side.</p>")
-    race = _Race((train_ids, val_ids), baselines, view)
+    go = Button(description="Train", button_style="primary", tooltip="Start both runs")
+    halt = Button(description="Stop", tooltip="Stop both runs")
+    race = _Race((train_ids, val_ids), baselines, shape, config)
     if before := _latest.replaced_by(race):
         before.stopped.set()
-    go.on_click(lambda _: race.start(switch.value, shape, config))
+    go.on_click(lambda _: race.start(switch.value))
     halt.on_click(lambda _: race.stop())
-    made = panel([switch, HBox([go, halt])], view)
+    made = panel([switch, HBox([go, halt])], race.view)
     made.race = race
     return made

@@ -25,7 +25,8 @@ class Throttle:
         work()
         ended = time.perf_counter()
         self.spent += ended - began
-        self._next = ended + max(self.interval, (ended - began) / self.fraction)
+        pause = (ended - began) * (1 / self.fraction - 1)
+        self._next = ended + max(self.interval, pause)
 
     def postpone(self) -> None:
         """Let one interval pass before it is due."""

@@ -1,11 +1,13 @@
-"""Show how a tokenizer cuts a text."""
+"""Show how a tokenizer cuts a text into tokens."""
 
 import html
 from collections.abc import Mapping, Sequence
 
 from ipywidgets import HTML, Dropdown, Textarea, VBox
 
+from minigpt.course.colours import ERROR, FAINT
 from minigpt.course.widgets.base import connect, control, panel
+from minigpt.course.widgets.markup import CODE_FONT, tag
 from minigpt.tokenizer import Tokenizer, visible
 from minigpt.tokenizer.word import UNKNOWN
 
@@ -18,31 +20,30 @@ _TINTS = [f"rgba({rgb}, 0.22)" for rgb in (
 _BOX = (
     "display: inline-block; margin: 1px; padding: 2px 4px; border-radius: 4px; "
     "text-align: center; line-height: 1.25; vertical-align: top; "
-    "font-family: var(--jp-code-font-family, monospace); background: {tint}"
+    f"font-family: {CODE_FONT}; background: "
 )
-_NUMBER = "font-size: 75%; color: var(--jp-ui-font-color2, #666)"
 
 
 def token_explorer(
     tokenizers: Mapping[str, Tokenizer], text: str = "The crow saw a fox.\n"
 ) -> VBox:
-    """Return a panel that cuts what is typed into tokens and shows their ids.
+    """Return a panel that cuts typed text into tokens and shows their ids.
 
     Args:
-        tokenizers: those to choose from, each under the name to show.
-        text: what stands there at first.
+        tokenizers: those to choose from, by the names to show.
+        text: the text at the start.
 
     Raises:
-        ValueError: there is no tokenizer.
+        ValueError: `tokenizers` is empty.
     """
     if not tokenizers:
-        raise ValueError("give at least one tokenizer to choose from")
+        raise ValueError("there is no tokenizer to choose from: give at least one")
     write = control(Textarea, "text", value=text, rows=3)
     choose = control(Dropdown, "tokenizer", options=list(tokenizers))
     problem, view = HTML(), HTML()
 
     def redraw() -> None:
-        # A view of another text than the one in the box would mislead.
+        # A view of a text that is not in the box would mislead.
         view.value = ""
         _check_length(write.value)
         tokenizer = tokenizers[choose.value]
@@ -56,24 +57,29 @@ def token_explorer(
 def _check_length(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise ValueError(
-            f"the text has {len(text):,} characters: "
-            f"this panel shows texts of up to {MAX_CHARACTERS:,}"
+            f"the text has {len(text):,} characters, but this panel shows at most "
+            f"{MAX_CHARACTERS:,}: take a part of it"
         )
 
 
 def token_html(tokenizer: Tokenizer, ids: Sequence[int], n_characters: int) -> str:
     """Return the tokens as coloured boxes above their ids, and how many there are."""
     tokens = tokenizer.tokens
-    boxes = "".join(
-        f'<span style="{_BOX.format(tint=_TINTS[n % len(_TINTS)])}">'
-        f'{html.escape(visible(tokens[i]))}<br><span style="{_NUMBER}">{i}'
-        "</span></span>"
+    number = f"font-size: 75%; color: {FAINT}"
+    boxes = [
+        tag(
+            "span",
+            html.escape(visible(tokens[i])),
+            "<br>",
+            tag("span", str(i), style=number),
+            style=_BOX + _TINTS[n % len(_TINTS)],
+        )
         for n, i in enumerate(ids[:MAX_SHOWN])
-    )
+    ]
     more = len(ids) - MAX_SHOWN
-    rest = f"<div>… and {more:,} more tokens</div>" if more > 0 else ""
+    rest = tag("div", f"… and {more:,} more tokens") if more > 0 else ""
     summary = f"<b>{_count(ids, n_characters)}</b>{_unknown(tokens, ids)}"
-    return f'<div style="padding: 0.3em 0">{summary}</div><div>{boxes}</div>{rest}'
+    return tag("div", summary, style="padding: 0.3em 0") + tag("div", *boxes) + rest
 
 
 def _count(ids: Sequence[int], n_characters: int) -> str:
@@ -90,7 +96,5 @@ def _unknown(tokens: Sequence[str], ids: Sequence[int]) -> str:
     if not times:
         return ""
     what = "one word is" if times == 1 else f"{times:,} words are"
-    return (
-        '<div style="color: var(--jp-error-color1, #b00020)">'
-        f"{what} not in the vocabulary and became &lt;unk&gt;: lost for ever</div>"
-    )
+    told = f"{what} not in the vocabulary: replaced by &lt;unk&gt; and lost"
+    return tag("div", told, style=f"color: {ERROR}")

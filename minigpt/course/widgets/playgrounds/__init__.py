@@ -1,4 +1,4 @@
-"""Play with a model: move a slider, and the text starts anew at once."""
+"""Play with a model: each move of a slider starts the text anew."""
 
 from minigpt.course.widgets.playgrounds.panel import (
     Playground,

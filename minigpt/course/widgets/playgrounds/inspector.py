@@ -1,63 +1,57 @@
-"""Look behind one place of a text: what could have come there, and what it saw."""
+"""Look behind one place of a text: what could have come there, and where it looked."""
 
 import html
 import threading
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from ipywidgets import HTML, Button, Dropdown, HBox, IntSlider, Layout, VBox
 from torch import Tensor
 
+from minigpt.course.colours import INK
 from minigpt.course.widgets.attention_html import token_labels, where_it_looks
+from minigpt.course.widgets.base import dropout_off
+from minigpt.course.widgets.markup import tag
 from minigpt.course.widgets.playgrounds.shared_controls import Request, setting
 from minigpt.course.widgets.playgrounds.writer import Writer
 from minigpt.course.widgets.sampling import bars_html
-from minigpt.inspection import capture_attention, twin
+from minigpt.inspection import attention_maps
 from minigpt.model import GPT
-from minigpt.sampling import (
-    context_start,
-    most_probable,
-    next_token_probabilities,
-)
-from minigpt.tokenizer import visible
+from minigpt.sampling import context_start, most_probable, next_token_probabilities
 
 BARS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What the model made of the tokens before a place."""
+    """What a model computed for the token after a context."""
 
-    request: Request
+    model: GPT
     context: list[int]
     logits: Tensor  # (V,)
-    attention: list[Tensor]  # (H, T) for each layer: where the last token looks
+    attention: list[Tensor]  # (H, T) for each layer: the weights of the last token
 
 
 class Inspector:
     """A place to step through the writer's text, and two views of it.
 
-    The model runs once for each new place or text; sliders of the sampling start from
-    the logits that are kept.
+    The model runs once for each new place or text. Its logits are kept, so the sliders
+    of the sampling answer without running it again.
     """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.place = setting(IntSlider, "place", value=1, min=1, max=1)
-        self.back = Button(description="◀ previous", tooltip="one character back")
-        self.on = Button(description="next ▶", tooltip="one character on")
+        self.back = Button(description="◀ previous", tooltip="One token back")
+        self.on = Button(description="next ▶", tooltip="One token forward")
         self.layer = setting(IntSlider, "layer", max=0)
         self.head = setting(Dropdown, "head", options={"mean of all": -1}, value=-1)
         self.bars = HTML(layout=Layout(width="32em"))
         self.looks = HTML(layout=Layout(width="29em", max_width="100%"))
         self.seen: Seen | None = None
-        # Another panel may look into the same model, and a text of this one grow and
-        # its place be moved, all at the same moment and in threads of their own.
+        self._prompt: list[int] | None = None
+        # The text may grow while its place is moved, each in a thread of its own.
         self._drawing = threading.RLock()
-        self._twin: tuple[GPT, GPT] | None = None
-        self._drawn: Any = None
-        self._moving = False
         self.back.on_click(lambda _: self.step(-1))
         self.on.on_click(lambda _: self.step(1))
         self.place.observe(lambda _: self.move(), names="value")
@@ -65,90 +59,57 @@ class Inspector:
             widget.observe(lambda _: self.draw(), names="value")
 
     def widget(self) -> VBox:
-        right = VBox([self.layer, self.head, self.looks])
+        wrap = Layout(flex_flow="row wrap")
         views = Layout(flex_flow="row wrap", min_height="24em")
-        return VBox(
-            [
-                HBox(
-                    [self.place, self.back, self.on],
-                    layout=Layout(flex_flow="row wrap"),
-                ),
-                HBox([self.bars, right], layout=views),
-            ]
-        )
+        right = VBox([self.layer, self.head, self.looks])
+        steps = HBox([self.place, self.back, self.on], layout=wrap)
+        return VBox([steps, HBox([self.bars, right], layout=views)])
 
     def step(self, by: int) -> None:
-        """Go to the next place, or back; the slider keeps within the text."""
+        """Move the place by so many tokens; the slider keeps it within the text."""
         self.place.value += by
 
-    def go_to(self, place: int, last: int) -> None:
-        """Set the slider's end and its place, without moving twice."""
-        self._moving = True
-        try:
-            self.place.max = max(last, self.place.min)
-            self.place.value = min(place, self.place.max)
-        finally:
-            self._moving = False
-
     def move(self) -> None:
-        """Mark the new place in the text, and look behind it."""
-        if not self._moving:
-            self.writer.place = self.place.value
-            self.writer.draw()
-            self.draw()
+        """Mark the new place in the text, and show what is behind it."""
+        self.writer.place = self.place.value
+        self.writer.draw()
+        self.draw()
 
-    def follow(self, whole: bool) -> None:
-        """Keep up with a text that grows."""
-        request, ids = self.writer.request, self.writer.ids
+    def follow(self) -> None:
+        """Keep up with a growing text: a new prompt puts the place at its end."""
+        request = self.writer.request
         assert request is not None
-        new_prompt = self.seen is None or self.seen.request.prompt != request.prompt
-        place = len(request.prompt) if new_prompt else self.place.value
-        self.go_to(place, len(request.prompt) + request.length)
+        end = len(request.prompt)
+        self.place.max = end + request.length
+        if request.prompt != self._prompt:
+            self._prompt = request.prompt
+            self.place.value = end
         if self.writer.place != self.place.value:
-            self.writer.place = self.place.value
-            self.writer.draw()
-        if len(ids) >= self.place.value:
+            self.move()
+        else:
             self.draw()
 
     def draw(self) -> None:
-        """Show the place, if anything about it has changed."""
+        """Show what is behind the place, if the text reaches it."""
         with self._drawing:
-            self._draw()
-
-    def _draw(self) -> None:
-        request, ids, place = self.writer.request, self.writer.ids, self.place.value
-        if request is None or len(ids) < place:
-            return
-        self._look(request, ids[:place])
-        seen = self.seen
-        assert seen is not None
-        written = ids[place] if place < len(ids) else None
-        key = (seen, written, str(self.writer.settings))
-        if key != self._drawn:
-            self._drawn = key
-            self.bars.value = self._bars_html(seen, written)
-        looks = self._looks_html(seen)
-        if looks != self.looks.value:
-            self.looks.value = looks
+            request, ids, place = self.writer.request, self.writer.ids, self.place.value
+            if request is not None and len(ids) >= place:
+                self._look(request.model, ids[:place])
+                written = ids[place] if place < len(ids) else None
+                self.bars.value = self._bars_html(request, written)
+                self.looks.value = self._looks_html(request)
 
     @torch.inference_mode()
-    def _look(self, request: Request, before: list[int]) -> None:
-        """Run the model on what stands before the place, if that is new."""
-        model = request.model
+    def _look(self, model: GPT, before: list[int]) -> None:
+        """Run the model on the context of the place, unless it has just done so."""
         context = before[context_start(len(before), model.config.block_size) :]
-        old = self.seen
-        if old and old.context == context and old.request.model is model:
-            if old.request.prompt != request.prompt:
-                self.seen = Seen(request, context, old.logits, old.attention)
+        if self.seen and self.seen.context == context and self.seen.model is model:
             return
-        if self._twin is None or self._twin[0] is not model:
-            self._twin = model, twin(model).eval()
-        own = self._twin[1]
-        device = next(own.parameters()).device
-        with capture_attention(own) as maps:
-            logits = own(torch.tensor([context], device=device))[0, -1]
-        attention = [weights[0, :, -1].cpu() for weights in maps]
-        self.seen = Seen(request, context, logits.float().cpu(), attention)
+        ids = torch.tensor([context], device=next(model.parameters()).device)
+        with dropout_off(model):
+            logits = model(ids)[0, -1].float().cpu()
+            attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
+        self.seen = Seen(model, context, logits, attention)
         self._offer(len(attention), len(attention[0]))
 
     def _offer(self, layers: int, heads: int) -> None:
@@ -160,36 +121,33 @@ class Inspector:
             self.head.options = {"mean of all": -1} | {str(h): h for h in range(heads)}
             self.head.value = -1
 
-    def _bars_html(self, seen: Seen, written: int | None) -> str:
-        settings = dict(self.writer.settings)
-        before = next_token_probabilities(seen.logits)
+    def _bars_html(self, request: Request, written: int | None) -> str:
+        assert self.seen is not None
+        settings = self.writer.settings
+        before = next_token_probabilities(self.seen.logits)
         if settings.pop("greedy"):
             after = torch.zeros_like(before)
-            after[most_probable(seen.logits)] = 1.0
+            after[most_probable(self.seen.logits)] = 1.0
         else:
-            after = next_token_probabilities(seen.logits, **settings)
-        tokenizer = seen.request.tokenizer
+            after = next_token_probabilities(self.seen.logits, **settings)
+        tokens = request.tokenizer.tokens
         said = "The text ends here."
         if written is not None:
-            token = html.escape(tokenizer.tokens[written])
+            token = html.escape(tokens[written])
             said = f"Here came <b>{token}</b>, at {float(after[written]):.1%}."
-        bars = bars_html(before, after, tokenizer.tokens, BARS)
-        view = f'<div style="white-space: nowrap">{said}{bars}</div>'
+        bars = bars_html(before, after, tokens, BARS)
+        view = tag("div", said, bars, style="white-space: nowrap")
         return _titled("What could come here", view)
 
-    def _looks_html(self, seen: Seen) -> str:
-        layer = seen.attention[min(self.layer.value, len(seen.attention) - 1)]
-        head = self.head.value
-        weights = layer.mean(dim=0) if head < 0 else layer[min(head, len(layer) - 1)]
-        labels = token_labels(seen.request.tokenizer, seen.context)
-        tokens = [visible(label) for label in labels]
-        return _titled(
-            "Where it looked", where_it_looks(weights, tokens, len(tokens) - 1)
-        )
+    def _looks_html(self, request: Request) -> str:
+        assert self.seen is not None
+        layer, head = self.seen.attention[self.layer.value], self.head.value
+        weights = layer.mean(dim=0) if head < 0 else layer[head]
+        tokens = token_labels(request.tokenizer, self.seen.context)
+        view = where_it_looks(weights, tokens, len(tokens) - 1)
+        return _titled("Where it looked", view)
 
 
 def _titled(title: str, view: str) -> str:
-    return (
-        '<div style="line-height: 1.5; color: var(--jp-ui-font-color1, #202020)">'
-        f'<div style="font-weight: 600">{title}</div>{view}</div>'
-    )
+    heading = tag("div", title, style="font-weight: 600")
+    return tag("div", heading, view, style=f"line-height: 1.5; color: {INK}")

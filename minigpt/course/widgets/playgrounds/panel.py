@@ -1,4 +1,4 @@
-"""Put a desk, writers and an inspector together into the two panels of the lesson."""
+"""Arrange shared controls, writers and an inspector as the two panels of lesson 06."""
 
 import threading
 from collections.abc import Sequence
@@ -13,26 +13,75 @@ WIDTH = Layout(max_width="64em", padding="0.4em")
 WRAP = Layout(flex_flow="row wrap")
 
 
-class Playground(VBox):
-    """One text that starts anew with every move of a control, and what is behind it."""
+class _WritingPanel(VBox):
+    """Texts that start anew whenever a control is moved."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, n_writers: int, height: str) -> None:
         self.problem = HTML(layout=Layout(min_height="1.8em"))
-        self.desk = SharedControls(source)
-        self.writer = Writer(source.tokenizer.vocab_size, self.problem)
-        self.inspector = Inspector(self.writer)
-        self.writer.grown = self.inspector.follow
+        self.controls = SharedControls(source)
+        V = source.tokenizer.vocab_size
+        self.writers = [Writer(V, self.problem, height) for _ in range(n_writers)]
+        # A cell and a control may restart a text at the same moment, each in its own
+        # thread. With the lock, what is written is what was set last.
+        self._restarting = threading.RLock()
+        self._adapting = False
         super().__init__(self._arranged(), layout=WIDTH)
-        _connect(self.desk, [self.writer], self.problem)
 
     def _arranged(self) -> list[Widget]:
-        desk, writer = self.desk, self.writer
+        raise NotImplementedError
+
+    def _connect(self) -> None:
+        """Let every control restart the texts that depend on it, and start them all."""
+        self.controls.observe(lambda: self._restart(self.writers))
+        for writer in self.writers:
+            for widget in writer.controls:
+                widget.observe(lambda _, one=writer: self._restart([one]), "value")
+        self._restart(self.writers)
+
+    def _restart(self, chosen: Sequence[Writer]) -> None:
+        with self._restarting:
+            if self._adapting:  # a writer's own controls are moving
+                return
+            try:
+                self._start(chosen)
+            except Exception as error:  # a learner may have changed parts of the model
+                self.writers[0].fail(error)
+
+    def _start(self, chosen: Sequence[Writer]) -> None:
+        request = self.controls.request()
+        self._adapting = True
+        try:
+            for writer in self.writers:
+                writer.adapt(request.tokenizer.vocab_size)
+        finally:
+            self._adapting = False
+        self.problem.value = ""
+        # All texts are of one model, so that only their settings are compared.
+        shown = [writer.request for writer in self.writers if writer.request]
+        if any(old.model is not request.model for old in shown):
+            chosen = self.writers
+        for writer in chosen:
+            writer.write(request)
+
+
+class Playground(_WritingPanel):
+    """One text, and a view of what is behind each of its tokens."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source, 1, "14em")
+        self._connect()
+
+    def _arranged(self) -> list[Widget]:
+        controls, (self.writer,) = self.controls, self.writers
+        self.inspector = Inspector(self.writer)
+        self.writer.grown = self.inspector.follow
+        writer = self.writer
         left = VBox([writer.temperature, writer.top_k, writer.top_p])
-        right = VBox([desk.length, desk.seed, writer.sampling])
+        right = VBox([controls.length, controls.seed, writer.sampling])
         return [
-            desk.prompt,
+            controls.prompt,
             HBox([left, right], layout=WRAP),
-            HBox([desk.button, desk.other, desk.about], layout=WRAP),
+            HBox([controls.button, controls.other, controls.about], layout=WRAP),
             self.problem,
             writer.box,
             self.inspector.widget(),
@@ -42,28 +91,24 @@ class Playground(VBox):
         return "<playground>"
 
 
-class SideBySide(VBox):
-    """Two texts with the same prompt and seed, and settings of their own."""
+class SideBySide(_WritingPanel):
+    """Two texts with the same prompt and seed, each with its own settings."""
 
     def __init__(self, source: Source) -> None:
-        self.problem = HTML(layout=Layout(min_height="1.8em"))
-        self.desk = SharedControls(source)
-        V = source.tokenizer.vocab_size
-        self.writers = [Writer(V, self.problem, height="22em") for _ in range(2)]
+        super().__init__(source, 2, "22em")
         self.writers[1].temperature.value = 0.3
-        super().__init__(self._arranged(), layout=WIDTH)
-        _connect(self.desk, self.writers, self.problem)
+        self._connect()
 
     def _arranged(self) -> list[Widget]:
-        desk, columns = self.desk, []
+        controls, columns = self.controls, []
         for name, writer in zip("AB", self.writers, strict=True):
             writer.box.layout.width = "29em"
             column = [HTML(f"<b>{name}</b>"), *writer.controls, writer.box]
             columns.append(VBox(column, layout=Layout(margin="0 0.8em 0 0")))
         return [
-            desk.prompt,
-            HBox([desk.length, desk.seed], layout=WRAP),
-            HBox([desk.button, desk.other, desk.about], layout=WRAP),
+            controls.prompt,
+            HBox([controls.length, controls.seed], layout=WRAP),
+            HBox([controls.button, controls.other, controls.about], layout=WRAP),
             self.problem,
             HBox(columns, layout=WRAP),
         ]
@@ -72,57 +117,19 @@ class SideBySide(VBox):
         return "<side by side>"
 
 
-def _connect(desk: SharedControls, writers: Sequence[Writer], problem: HTML) -> None:
-    """Let every control begin the texts that it has a say in, and begin all now."""
-    # A cell and a control may ask at the same moment, from threads of their own: what
-    # was set last is what is to be written.
-    restarting = threading.RLock()
-    adapting = False
-
-    def restart(chosen: Sequence[Writer]) -> None:
-        with restarting:
-            if not adapting:
-                begin(chosen)
-
-    def begin(chosen: Sequence[Writer]) -> None:
-        nonlocal adapting
-        try:
-            request = desk.request()
-            adapting = True
-            for writer in writers:
-                writer.adapt(request.tokenizer.vocab_size)
-            adapting = False
-            problem.value = ""
-            # Texts of two models would be compared under the name of one.
-            if any(w.request and w.request.model is not request.model for w in writers):
-                chosen = writers
-            for writer in chosen:
-                writer.write(request)
-        except Exception as error:
-            writers[0].fail(error)
-        finally:
-            adapting = False
-
-    desk.observe(lambda: restart(writers))
-    for writer in writers:
-        for widget in writer.controls:
-            widget.observe(lambda _, one=writer: restart([one]), names="value")
-    restart(writers)
-
-
 def playground(source: Source) -> Playground:
     """Return a panel to play with the newest model of `source`.
 
     Args:
-        source: a training panel, or a checkpoint.
+        source: a training panel or a checkpoint.
     """
     return Playground(source)
 
 
 def side_by_side(source: Source) -> SideBySide:
-    """Return a panel that writes the same beginning under two sets of settings.
+    """Return a panel that continues one prompt under two sets of settings.
 
     Args:
-        source: a training panel, or a checkpoint.
+        source: a training panel or a checkpoint.
     """
     return SideBySide(source)

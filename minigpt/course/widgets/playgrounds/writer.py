@@ -7,35 +7,36 @@ from typing import Any
 
 from ipywidgets import HTML, Box, Checkbox, FloatSlider, IntSlider, Layout
 
-from minigpt.course.colours import VERMILLION
+from minigpt.course.colours import GRID, INK, VERMILLION
 from minigpt.course.widgets.attention_html import token_labels
 from minigpt.course.widgets.base import in_words, message
+from minigpt.course.widgets.markup import PROSE_FONT, tag
 from minigpt.course.widgets.playgrounds.shared_controls import Request, setting
-from minigpt.course.widgets.playgrounds.stream import Stream
+from minigpt.course.widgets.stream import Stream
 from minigpt.decoding import generate
+from minigpt.sampling import DEFAULT_TOP_K
 from minigpt.tokenizer import Tokenizer, visible
 
-USUAL_TOP_K = 50
-EDGE = "1px solid var(--jp-border-color2, #ddd)"
+EDGE = f"1px solid {GRID}"
 
 
 class Writer:
-    """Sliders for the sampling, and the text that they make.
+    """Controls for the sampling, and the text that is written with them.
 
     Attributes:
-        request: what was written last, None before.
-        ids: that text so far, its prompt included.
-        place: how many tokens come before the one that is marked; None marks none.
-        grown: called after each piece that was shown.
+        request: of the latest text; None before the first.
+        ids: that text so far, with its prompt.
+        place: the index of the token that is framed, or None.
+        grown: called whenever more of the text is shown.
     """
 
-    def __init__(self, vocab_size: int, problem: HTML, height: str = "14em") -> None:
+    def __init__(self, vocab_size: int, problem: HTML, height: str) -> None:
         V = vocab_size
         self.temperature = setting(
             FloatSlider, "temperature", value=0.8, min=0.1, max=1.5, step=0.05
         )
         self.top_k = setting(
-            IntSlider, "top-k", value=min(USUAL_TOP_K, V), min=1, max=V
+            IntSlider, "top-k", value=min(DEFAULT_TOP_K, V), min=1, max=V
         )
         self.top_p = setting(
             FloatSlider, "top-p", value=1.0, min=0.05, max=1.0, step=0.05
@@ -43,13 +44,13 @@ class Writer:
         self.sampling = setting(Checkbox, "sampling", value=True, indent=True)
         self.problem = problem
         self.view = HTML()
-        self.box = Box([self.view], layout=Layout(height=height, border=EDGE))
-        self.box.layout.overflow = "auto"
+        frame = Layout(height=height, border=EDGE, overflow="auto")
+        self.box = Box([self.view], layout=frame)
         self.request: Request | None = None
         self.ids: list[int] = []
         self.place: int | None = None
-        self.grown: Callable[[bool], None] = lambda whole: None
-        self.stream = Stream(self.fail)
+        self.grown: Callable[[], None] = lambda: None
+        self.stream: Stream[int] = Stream(self.fail)
 
     @property
     def controls(self) -> list[Any]:
@@ -57,7 +58,7 @@ class Writer:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the sliders say, as `generate` takes it."""
+        """The values of the controls, as arguments of `generate`."""
         return {
             "temperature": self.temperature.value,
             "top_k": self.top_k.value,
@@ -66,10 +67,10 @@ class Writer:
         }
 
     def write(self, request: Request) -> None:
-        """Begin the text anew; what was under way is dropped.
+        """Start a new text in place of the one before.
 
         Raises:
-            ValueError: the request cannot be met; the text stays as it is.
+            ValueError: the request cannot be met; the old text stays.
         """
         ids = generate(
             request.model,
@@ -84,15 +85,15 @@ class Writer:
         def show(new: list[int], whole: bool) -> None:
             self.request, self.ids = request, request.prompt + new
             self.draw()
-            self.grown(whole)
+            self.grown()
 
         self.stream.start(ids, show)
 
     def adapt(self, vocab_size: int) -> None:
-        """Let top-k reach the whole vocabulary of another model."""
+        """Let top-k range over the whole vocabulary of another model."""
         if self.top_k.max != vocab_size:
             self.top_k.max = vocab_size
-            self.top_k.value = min(USUAL_TOP_K, vocab_size)
+            self.top_k.value = min(DEFAULT_TOP_K, vocab_size)
 
     def draw(self) -> None:
         """Show the text as it is now."""
@@ -103,16 +104,16 @@ class Writer:
             )
 
     def fail(self, error: Exception) -> None:
-        """Say in words why there is no text; the last one stays."""
+        """Show why there is no new text; the old one stays."""
         self.problem.value = message(in_words(error))
 
 
 def text_html(
     tokenizer: Tokenizer, ids: Sequence[int], given: int, place: int | None, turn: int
 ) -> str:
-    """Return a text as HTML: the given tokens bold, the one at `place` framed.
+    """Return a text as HTML: the first `given` tokens bold, the one at `place` framed.
 
-    `turn` counts the texts, so that one can be told from the next.
+    `turn` is the number of the text; it makes the HTML of two equal texts differ.
     """
     ends = {0, given, len(ids)} | ({place, place + 1} if place else set())
     cuts = sorted(end for end in ends if end <= len(ids))
@@ -124,10 +125,7 @@ def text_html(
             style += f"outline: 2px solid {VERMILLION}; border-radius: 1px; "
             (label,) = token_labels(tokenizer, ids[start:end])
             text = visible(label) + ("\n" if text.endswith("\n") else "")
-        parts.append(f'<span style="{style}">{html.escape(text)}</span>')
-    return (
-        f'<div class="minigpt-text" data-turn="{turn}" style="white-space: pre-wrap; '
-        "line-height: 1.4; padding: 0.4em 0.6em; overflow-wrap: anywhere; "
-        "font-family: var(--jp-content-font-family, serif); "
-        f'color: var(--jp-ui-font-color1, #202020)">{"".join(parts)}</div>'
-    )
+        parts.append(tag("span", html.escape(text), style=style))
+    look = "white-space: pre-wrap; line-height: 1.4; padding: 0.4em 0.6em; "
+    look += f"overflow-wrap: anywhere; font-family: {PROSE_FONT}; color: {INK}"
+    return tag("div", *parts, class_="minigpt-text", data_turn=turn, style=look)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from platformdirs import user_cache_path
 
 from minigpt.config import GPTConfig, TrainConfig, get_preset
+from minigpt.course.widgets.base import PROMPTS
 from minigpt.paths import DATA
 
 OWN = DATA / "input.txt"
@@ -43,8 +44,7 @@ def texts() -> dict[str, str]:
 
 def opening_of(text: str, content: str) -> str:
     """Return the prompt for samples of a text: words that it contains."""
-    known = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
-    return known.get(text) or content.strip()[:8]
+    return PROMPTS.get(text) or content.strip()[:8]
 
 
 def sizes() -> dict[str, GPTConfig]:

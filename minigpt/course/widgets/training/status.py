@@ -4,7 +4,8 @@ import html
 import math
 
 from minigpt.course.colours import FAINT, INK
-from minigpt.course.widgets.loss_curve import Curve, curve_svg, smooth
+from minigpt.course.curves import smoothed
+from minigpt.course.widgets.loss_curve import Curve, curve_svg
 from minigpt.course.widgets.training.trainer import Trainer
 
 RECENT = 50  # iterations
@@ -33,8 +34,7 @@ def status_html(trainer: Trainer) -> str:
         if (left := run.seconds_left) is not None:
             fields["time left"] = f"{int(left) // 60}:{int(left) % 60:02d}"
     if steps:
-        loss = smooth([step.loss for step in steps[-4 * RECENT :]])[-1]
-        fields["training loss"] = f"{loss:.2f}"
+        fields["training loss"] = f"{smooth_curve(trainer)[-1][1]:.2f}"
         seconds = sum(step.seconds for step in steps[-RECENT:])
         tokens = sum(step.tokens for step in steps[-RECENT:])
         fields["tokens per second"] = f"{tokens / seconds:,.0f}"
@@ -67,8 +67,8 @@ def curve_html(trainer: Trainer) -> str:
 def smooth_curve(trainer: Trainer) -> list[tuple[int, float]]:
     """Return (iteration, smoothed training loss) of the steps made so far."""
     steps = list(trainer.steps)
-    losses = smooth([step.loss for step in steps])
-    return [(step.iteration, x) for step, x in zip(steps, losses, strict=True)]
+    first = steps[0].iteration if steps else 1
+    return smoothed([step.loss for step in steps], over=20, first=first)
 
 
 def sample_html(trainer: Trainer) -> str:
