@@ -190,8 +190,7 @@ def _rebuild(content: dict[str, Any]) -> Checkpoint:
     weights = content["weights"]
     _check_plain(weights.values())
     _check_weights(weights, config)
-    with torch.random.fork_rng([]):  # the initial weights draw random numbers
-        model = GPT(config)
+    model = _new_model(config)
     model.load_state_dict({name: w.float() for name, w in weights.items()})
     training = _rebuild_training(content["training"])
     if training is not None:
@@ -209,17 +208,20 @@ def _check_vocabulary(tokenizer: Tokenizer, config: GPTConfig) -> None:
 
 def _check_weights(weights: dict[str, Tensor], config: GPTConfig) -> None:
     """Raise ValueError unless the weights are those of a `GPT` with that config."""
-    # A small file must not claim a billion layers: look before building a model, even
-    # one on the "meta" device, which has shapes but no memory.
+    # A small file must not claim a billion layers: look before building a model.
     held = sum(w.numel() for w in weights.values())
     if config.n_layer > len(weights) or 3 * config.n_embd**2 > held:
         raise ValueError("its config claims a larger model than its weights make")
-    with torch.device("meta"):
-        expected = {n: tuple(w.shape) for n, w in GPT(config).state_dict().items()}
+    expected = {n: tuple(w.shape) for n, w in _new_model(config).state_dict().items()}
     found = {name: tuple(w.shape) for name, w in weights.items()}
     if found != expected:
         name = min(n for n, _ in found.items() ^ expected.items())
         raise ValueError(f"its {name} is not the one that its config describes")
+
+
+def _new_model(config: GPTConfig) -> GPT:
+    with torch.random.fork_rng([]):  # initial weights are random numbers
+        return GPT(config)
 
 
 def _check_plain(tensors: Any) -> None:

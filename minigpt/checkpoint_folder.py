@@ -1,6 +1,7 @@
 """Find the checkpoint to resume in a folder, and keep runs from replacing others."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,22 +32,22 @@ def saved_in(folder: Path) -> list[Path]:
     return sorted([*folder.glob("model_iter_*.pt"), *folder.glob(FINAL)])
 
 
-def make_room(folder: Path, run_id: str, start: int) -> Path | None:
-    """Move away the checkpoints that a run would replace or be mistaken for.
+def make_room(
+    paths: Iterable[Path], run_id: str, start: int, subfolder: Path | None = None
+) -> Path | None:
+    """Move away what a run must not replace, of the checkpoints at `paths`.
 
-    These are what other runs have saved there, and what the run itself has saved beyond
-    the iteration `start` that it was resumed from.
+    That is what other runs have saved, and what the run itself has saved beyond the
+    iteration `start` that it was resumed from.
 
     Returns:
-        The subfolder that they were moved to, or None if there were none.
+        The subfolder they were moved to: the one given, or else a new one beside them.
     """
-    strangers = [p for p in saved_in(folder) if not _precedes(peek(p), run_id, start)]
-    if not strangers:
-        return None
-    subfolder = _free_subfolder(folder)
-    for path in strangers:
-        with suppress(FileNotFoundError):  # another process may do the same
-            os.replace(path, subfolder / path.name)
+    for path in paths:
+        if path.exists() and not _precedes(peek(path), run_id, start):
+            subfolder = subfolder or _free_subfolder(path.parent)
+            with suppress(FileNotFoundError):  # another process may do the same
+                os.replace(path, subfolder / path.name)
     return subfolder
 
 

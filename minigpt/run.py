@@ -19,7 +19,7 @@ from minigpt.checkpoint import (
     peek,
     save_checkpoint,
 )
-from minigpt.checkpoint_folder import FINAL, make_room
+from minigpt.checkpoint_folder import FINAL, make_room, saved_in
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.data import Dataset
 from minigpt.device import find_device
@@ -63,7 +63,7 @@ class Run:
     def __post_init__(self) -> None:
         self.text_id = text_id(self.dataset)
         self._start, self._seconds_before = self.iteration, self.clock.seconds
-        self._folders: set[Path] = set()
+        self._saved: set[Path] = set()
         self._plan()
 
     def _plan(self) -> None:
@@ -147,8 +147,8 @@ class Run:
     def save(self, path: str | Path) -> None:
         """Write a checkpoint that the run can be resumed from.
 
-        What another run has saved in that folder is moved to a subfolder first, and so
-        is what this run has saved beyond the iteration that it was resumed from.
+        What another run has saved there is moved to a subfolder first, and so is what
+        this run has saved beyond the iteration that it was resumed from.
 
         Raises:
             TrainingDiverged: the model is broken, so it is not worth keeping.
@@ -161,19 +161,18 @@ class Run:
                 f"with a learning rate below {self.config.learning_rate}"
             )
         path = Path(path)
-        if path.parent not in self._folders or self._is_another_runs(path):
-            start = self.iteration if path.parent in self._folders else self._start
-            moved = make_room(path.parent, self.run_id, start)
-            self.set_aside = moved or self.set_aside
-        self._folders.add(path.parent)
+        self._make_room(path)
         save_checkpoint(path, self.model, self.dataset.tokenizer, self.state())
+        self._saved.add(path)
         self.checkpoint = path
 
-    def _is_another_runs(self, path: Path) -> bool:
-        if not path.exists():
-            return False
-        state = peek(path)
-        return state is None or state.run_id != self.run_id
+    def _make_room(self, path: Path) -> None:
+        first = path.parent not in {saved.parent for saved in self._saved}
+        # An earlier model_final.pt stays until there is a new one.
+        others = [p for p in saved_in(path.parent) if first and p.name != FINAL]
+        start = self.iteration if path in self._saved else self._start
+        used = self.set_aside if not first else None
+        self.set_aside = make_room({path, *others}, self.run_id, start, used)
 
     def state(self) -> TrainingState:
         """Return what a checkpoint needs so that the run can be resumed from it."""

@@ -320,7 +320,7 @@ def test_ctrl_c_in_a_process(prepared, tmp_path):
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors == ""
-    iteration = int(re.search(r"stopped after iteration (\d+) of 100000", rest)[1])
+    iteration = int(re.search(r"stopped after iteration (\d+) of 100,000", rest)[1])
     printed = shlex.split(rest.partition("to continue: ")[2])
     assert call(*printed[1:], "--max-iters", iteration + 1, "--quiet") == 0
     assert (out / "model_final.pt").exists()

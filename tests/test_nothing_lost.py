@@ -3,12 +3,14 @@
 import os
 import re
 import shutil
+import signal
 
 import pytest
 from console_tools import QUICK
 
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
 from minigpt.checkpoint_folder import find_furthest
+from minigpt.cli.training_logger import TrainingLogger
 from minigpt.data import load_dataset
 
 LINE = re.compile(r"iteration +(\d+) +train")
@@ -58,6 +60,29 @@ def test_a_new_run_keeps_the_checkpoints_of_the_one_before(train, folder, more):
     assert all(after[f"earlier_1/{name}"] == before[name] for name in before)
     train(*more, "--max-iters", 2)
     assert contents(folder)["earlier_2/model_final.pt"] == after["model_final.pt"]
+
+
+def test_a_run_that_is_stopped_leaves_the_finished_model_in_place(
+    train, folder, monkeypatch
+):
+    train()
+    before = contents(folder)
+    log = TrainingLogger.log
+
+    def stopping(self, step):
+        if step.iteration == 3:
+            signal.raise_signal(signal.SIGINT)
+        log(self, step)
+
+    monkeypatch.setattr(TrainingLogger, "log", stopping)
+    assert train("--seed", 1).status == 130
+    after = contents(folder)
+    assert after["model_final.pt"] == before["model_final.pt"]
+    assert after["earlier_1/model_iter_6.pt"] == before["model_iter_6.pt"]
+    assert load_checkpoint(find_furthest(folder)).training.iteration == 3
+    monkeypatch.setattr(TrainingLogger, "log", log)
+    assert train("--resume").status == 0
+    assert contents(folder)["earlier_2/model_final.pt"] == before["model_final.pt"]
 
 
 def test_a_run_that_saves_nothing_moves_nothing(train, folder):
