@@ -1,13 +1,14 @@
 """Write files whole or not at all."""
 
 import os
+import secrets
+import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from errno import EISDIR
+from errno import EINVAL, EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,49 +18,86 @@ STALE = 3600  # seconds; no file takes that long to write
 Write = Callable[[BinaryIO], object]
 
 
-def write_whole(path: Path, write: Write) -> None:
-    """Fill the file at `path` by calling `write`; readers see all of it or the old one.
+def write_whole(path: str | Path, write: Write) -> None:
+    """Create or replace the file at `path` with what `write(file)` writes.
+
+    Whoever reads it meanwhile sees the old file or the new one, never a part. The file
+    keeps its permissions, a new one gets those of the umask; of a symbolic link the
+    target is replaced.
 
     Raises:
-        OSError: in one line, if the folder cannot be written or the disk is full; an
-            older file of that name is left as it was.
+        OSError: in one line, if the file cannot be written; an older file of that name
+            is left as it was.
     """
     write_together({path: write})
 
 
-def write_together(writes: Mapping[Path, Write]) -> None:
-    """Fill several files that belong together: all of them, or none.
+def write_together(writes: Mapping[str | Path, Write]) -> None:
+    """Write several files that only make sense together: all of them, or none.
 
-    The bytes go to temporary files beside them, are flushed to the disk, and only
-    when all are there do they take their names. That takes a moment, in which Ctrl-C
-    has to wait, and only a kill leaves some of them.
+    They are written to temporary files first, which are renamed when all are complete.
+    Ctrl-C waits for the renaming to end; only a killed process can leave some of the
+    files old and some new.
 
     Raises:
         OSError: in one line, as by `write_whole`.
     """
     temporary: dict[Path, Path] = {}
     try:
-        for path, write in writes.items():
+        for name, write in writes.items():
+            path = Path(os.path.realpath(name))
             with _explained(path):
-                if path.is_dir():
-                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-                temporary[path] = _make_temporary(path)
-                _fill(temporary[path], write)
-        with _undisturbed():
-            for path in writes:
+                temporary[path] = _temporary_name(path)
+                _fill(temporary[path], path, write)
+        with _interrupt_delayed():
+            for path, complete in temporary.items():
                 with _explained(path):
-                    os.replace(temporary[path], path)
+                    os.replace(complete, path)
     finally:
         for leftover in temporary.values():
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # it has been renamed, or never written
+                leftover.unlink()
+
+
+def check_writable(folder: str | Path) -> None:
+    """Create the folder if it is missing, and raise OSError if it takes no files.
+
+    Temporary files that a killed process has left there long ago are deleted.
+    """
+    folder = Path(folder)
+    with _explained(folder):
+        probe = _temporary_name(folder / "check")
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    for path in folder.glob(f".*.pt-*{TEMPORARY}"):
+        with suppress(OSError):  # another run may do the same
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
+
+
+def _temporary_name(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}-{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def _fill(temporary: Path, path: Path, write: Write) -> None:
+    if path.exists() and not path.is_file():  # /dev/null, for one
+        reason = EISDIR if path.is_dir() else EINVAL
+        raise OSError(reason, os.strerror(reason))
+    with temporary.open("xb") as file:
+        if path.exists():
+            shutil.copymode(path, temporary)
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _interrupt_delayed() -> Iterator[None]:
     """Let Ctrl-C wait until the block has ended."""
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is None:
-        yield  # nothing in Python would hear of it here
+        yield  # only the main thread is interrupted, and only by Python's own handler
         return
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
@@ -69,37 +107,6 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed:
             signal.raise_signal(signal.SIGINT)
-
-
-def check_writable(folder: Path) -> None:
-    """Make the folder if it is missing, and raise OSError if it takes no files.
-
-    What a killed process has left half-written in it long ago is cleared away.
-    """
-    with _explained(folder):
-        _make_temporary(folder / "check").unlink()
-    for path in folder.glob(f".*.pt-*{TEMPORARY}"):
-        with suppress(OSError):  # another run may do the same
-            if time.time() - path.stat().st_mtime > STALE:
-                path.unlink()
-
-
-def _make_temporary(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}-", suffix=TEMPORARY
-    )
-    os.close(handle)
-    return Path(name)
-
-
-def _fill(path: Path, write: Write) -> None:
-    with path.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    # Temporary files are private to their owner; a saved model need not be.
-    path.chmod(0o644)
 
 
 @contextmanager

@@ -1,20 +1,23 @@
-"""Measure how well plain counting predicts a text: what a model has to beat."""
+"""Compute the losses of three predictors without a model: what a model has to beat."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from minigpt.data import as_id_tensor, check_id_range
+
 
 @dataclass(frozen=True)
 class Baselines:
-    """What three ways to guess without a model cost, in nats per token.
+    """The losses of three predictors without a model, in nats per token.
 
     Attributes:
-        uniform: every token equally probable, ln V.
-        unigram: each token as often as it came in the text learned from.
-        bigram: each token as often as it came after the token before it.
+        uniform: every token is equally probable; the loss is ln V.
+        unigram: a token is as probable as it is frequent in the training text.
+        bigram: a token is as probable as it is frequent after the token before it.
     """
 
     uniform: float
@@ -22,24 +25,32 @@ class Baselines:
     bigram: float
 
 
-def baseline_losses(train_ids: Tensor, val_ids: Tensor, vocab_size: int) -> Baselines:
+def baseline_losses(train_ids: Any, val_ids: Any, vocab_size: int) -> Baselines:
     """Count the tokens and pairs of one text, and predict another with the counts.
 
-    One is added to every count, so that what never came is improbable and not
-    impossible. As in `training.evaluate` the first token of `val_ids` (T,) is given,
-    and each of the others is predicted.
+    One is added to every count (Laplace smoothing), so that a pair that was never seen
+    is improbable and not impossible. As in `training.evaluate`, every token of
+    `val_ids` but the first is predicted.
+
+    Args:
+        train_ids: the ids to count, any one-dimensional integers.
+        val_ids: the ids to predict, likewise.
+        vocab_size: V.
 
     Raises:
-        ValueError: one of the texts is too short to have a pair of tokens.
+        ValueError: one of the texts is too short to have a pair of tokens, or an id is
+            not below vocab_size.
 
     >>> both = torch.tensor([0, 1, 0, 1, 0])
     >>> baseline_losses(both, both, vocab_size=2).bigram  # 0, then 1: 3 of 4
     0.287...
     """
+    V = vocab_size
+    train_ids, val_ids = as_id_tensor(train_ids).long(), as_id_tensor(val_ids).long()
     if min(len(train_ids), len(val_ids)) < 2:
         raise ValueError("counting pairs needs texts of at least two tokens")
-    V = vocab_size
-    train_ids, val_ids = train_ids.long(), val_ids.long()
+    check_id_range(train_ids, V, "train_ids")
+    check_id_range(val_ids, V, "val_ids")
     known, came = (train_ids[:-1] * V + train_ids[1:]).unique(return_counts=True)
     asked = val_ids[:-1] * V + val_ids[1:]
     place = torch.searchsorted(known, asked).clamp(max=len(known) - 1)

@@ -1,6 +1,6 @@
-"""Describe a model and a training run in small, checked, frozen dataclasses."""
+"""Define the configurations of a model and of a training run, and named presets."""
 
-import math
+import sys
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
@@ -16,21 +16,31 @@ KINDS: dict[Any, tuple[Any, str]] = {
 }
 
 
-def _check_types(config: Any) -> None:
+def _make_plain(config: Any) -> None:
+    """Check the types of all fields, and replace scalars of NumPy and PyTorch.
+
+    A checkpoint with anything but plain Python numbers in it could not be loaded.
+    """
     for field in fields(config):
         value: Any = getattr(config, field.name)
-        kind, words = KINDS[field.type]
+        if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+            value = value.item()
+        own_type: Any = field.type
+        kind, words = KINDS[own_type]
         # subtle: a bool is an int to Python.
         if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
             raise ValueError(f"{field.name} must be {words}, not {value!r}")
         if kind is Integral and not -LARGEST <= value <= LARGEST:
             raise ValueError(f"{field.name} must be below 2^63, not {value}")
+        if kind is Real and not -sys.float_info.max <= value <= sys.float_info.max:
+            raise ValueError(f"{field.name} must be a finite number, not {value}")
+        object.__setattr__(config, field.name, own_type(value))  # it is frozen
 
 
 def _check_positive(config: object, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
-        if not value > 0 or math.isinf(value):
+        if not value > 0:
             raise ValueError(f"{name} must be above 0, not {value}")
 
 
@@ -52,18 +62,18 @@ class GPTConfig:
     """The shape of a model.
 
     Args:
-        vocab_size: V, how many different tokens there are.
-        block_size: how many positions the model can look back over, itself included.
-        n_layer: how many blocks are stacked.
-        n_head: H, attention heads in each block.
-        n_embd: C, channels: how many numbers describe one position.
-        dropout: share of activations set to zero in training.
+        vocab_size: V, number of different tokens.
+        block_size: largest number of positions that attention can see.
+        n_layer: number of blocks.
+        n_head: H, number of attention heads in each block.
+        n_embd: C, number of channels that describe one position.
+        dropout: fraction of activations set to zero in training.
         modern: rotary positions, normalised queries and keys, RMSNorm and squared
-            ReLU in place of GPT-2's learned positions, LayerNorm and GELU.
+            ReLU instead of GPT-2's learned positions, LayerNorm and GELU.
 
     Raises:
-        ValueError: a value is of another type or out of its range, or n_embd is not a
-            multiple of n_head.
+        ValueError: a value is of another type or out of its range, or n_embd is not
+            divisible by n_head.
     """
 
     vocab_size: int = 65
@@ -75,7 +85,7 @@ class GPTConfig:
     modern: bool = False
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        _make_plain(self)
         _check_positive(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
         if self.block_size > MAX_BLOCK_SIZE:
             raise ValueError(
@@ -84,18 +94,18 @@ class GPTConfig:
         _check_fraction(self, "dropout")
         if self.n_embd % self.n_head:
             raise ValueError(
-                f"n_embd ({self.n_embd}) must be a multiple of n_head ({self.n_head}): "
-                "each head gets the same share of the channels"
+                f"n_embd ({self.n_embd}) must be divisible by n_head ({self.n_head}): "
+                "every attention head gets the same number of channels"
             )
         if self.modern and self.head_size % 2:
             raise ValueError(
-                f"a modern model turns channels in pairs, so n_embd / n_head must be "
+                f"a modern model rotates pairs of channels, so n_embd / n_head must be "
                 f"even, not {self.head_size}"
             )
 
     @property
     def head_size(self) -> int:
-        """D, channels per attention head."""
+        """D, number of channels per attention head."""
         return self.n_embd // self.n_head
 
 
@@ -104,28 +114,27 @@ class TrainConfig:
     """How a model is trained.
 
     Args:
-        batch_size: B, sequences per iteration.
-        max_iters: iterations, each one update of the weights.
-        minutes: train for this long, however many iterations that makes; 0 trains
-            for max_iters.
-        optimizer: "adamw", or "muon": Muon on the matrices inside the blocks and
-            AdamW on everything else.
-        learning_rate: AdamW's highest learning rate.
-        muon_learning_rate: Muon's highest learning rate.
-        warmup_iters: iterations in which the learning rates rise from 0.
-        schedule: "cosine", "linear" or "constant": how they come down again.
-        min_lr_ratio: where they end, as a share of the highest.
-        weight_decay: pull towards zero, on matrices only.
-        beta1: AdamW's memory of the gradient.
-        beta2: AdamW's memory of the squared gradient.
-        grad_clip: the gradient's norm is cut to this; 0 leaves it alone.
-        eval_interval: iterations between two measurements of the validation loss.
+        batch_size: B, number of sequences per iteration.
+        max_iters: number of iterations, each of which updates the weights once.
+        minutes: how long to train instead of max_iters iterations; 0 for max_iters.
+        optimizer: "adamw", or "muon": Muon for the matrices inside the blocks and
+            AdamW for all other parameters.
+        learning_rate: peak learning rate of AdamW.
+        muon_learning_rate: peak learning rate of Muon.
+        warmup_iters: iterations in which the learning rates rise from 0 to the peak.
+        schedule: "cosine", "linear" or "constant": how they fall afterwards.
+        min_lr_ratio: final learning rate as a fraction of the peak.
+        weight_decay: decoupled weight decay, for matrices only.
+        beta1: decay rate of AdamW's average of the gradient.
+        beta2: decay rate of AdamW's average of the squared gradient.
+        grad_clip: largest norm of the gradient; 0 for no limit.
+        eval_interval: iterations between two evaluations of the validation loss.
         save_interval: iterations between two checkpoints.
-        seed: starts every random number of the run.
-        device: "auto" (CUDA where there is one, else CPU), "cpu", "cuda" or "mps".
-        dtype: of matrix products, "float32", "bfloat16" or "auto": bfloat16 where
-            the device has instructions for it.
-        compile: whether to compile the model first (CUDA; slow to start).
+        seed: seed of all random numbers of the run.
+        device: "auto" (CUDA if available, otherwise the CPU), "cpu", "cuda" or "mps".
+        dtype: number format of matrix products: "float32", "bfloat16" or "auto", which
+            is bfloat16 if the device has native instructions for it.
+        compile: whether to compile the model first (faster on CUDA, slow to start).
 
     Raises:
         ValueError: a value is of another type or out of its range.
@@ -152,12 +161,12 @@ class TrainConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        _make_plain(self)
         _check_positive(self, "batch_size", "max_iters", "learning_rate")
         _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
         _check_fraction(self, "beta1", "beta2")
         for name in "minutes", "warmup_iters", "weight_decay", "grad_clip":
-            if not 0 <= getattr(self, name) < math.inf:
+            if not getattr(self, name) >= 0:
                 raise ValueError(
                     f"{name} must be at least 0, not {getattr(self, name)}"
                 )
@@ -173,14 +182,14 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of configurations that belong together."""
+    """A model and a way to train it that suit each other."""
 
     model: GPTConfig
     training: TrainConfig
     about: str
 
 
-# The vocabulary size is a placeholder here: it comes from the prepared data.
+# The vocabulary size is a placeholder: the prepared text decides it.
 PRESETS = {
     "laptop": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),

@@ -1,6 +1,7 @@
-"""Take a text file to ids on disk, and from there to tensors."""
+"""Turn a text into token ids, store them on disk and load them as tensors."""
 
 import hashlib
+import unicodedata
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from minigpt.tokenizer import (
     tokenizer_to_json,
     train_tokenizer,
 )
+from minigpt.tokenizer.base import check_text
 
 SHAKESPEARE_URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
@@ -31,18 +33,23 @@ SHAKESPEARE_URL = (
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 BUILT_IN = {"fables": TEXTS / "fables.txt", "fables-ru": TEXTS / "fables.ru.txt"}
 TRAIN_SHARE = 0.9
+SHORTEST_TEXT = 11  # characters: its last tenth has two of them
 
 
-def read_text(path: Path) -> str:
-    """Return a UTF-8 text file's content; a BOM is dropped, line ends become "\\n".
+def read_text(path: str | Path) -> str:
+    """Return the content of a UTF-8 file; a BOM is dropped, line ends become "\\n".
+
+    Characters that can be written in several ways are composed (Unicode NFC): "й" is
+    one character and never "и" and a breve.
 
     Raises:
         ValueError: in one line, if it is missing, a folder, empty or not text.
     """
+    path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder: give a text file inside it")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(
             f"there is no file {path}: check the path, or choose one of "
@@ -66,13 +73,13 @@ def read_text(path: Path) -> str:
     return text
 
 
-def fetch_shakespeare(cache: Path | None = None) -> Path:
-    """Return Tiny Shakespeare's path in the cache, downloading it the first time.
+def fetch_shakespeare(cache: str | Path | None = None) -> Path:
+    """Return the path of Tiny Shakespeare, downloaded to the cache the first time.
 
     Raises:
-        ValueError: in one line, if it cannot be had or is not what it should be.
+        ValueError: in one line, if the download fails or its sha256 is wrong.
     """
-    path = (cache or user_cache_path("minigpt")) / "tinyshakespeare.txt"
+    path = Path(cache or user_cache_path("minigpt")) / "tinyshakespeare.txt"
     if path.exists() and _sha256(path.read_bytes()) == SHAKESPEARE_SHA256:
         return path
     try:
@@ -86,7 +93,7 @@ def fetch_shakespeare(cache: Path | None = None) -> Path:
         ) from None
     if _sha256(content) != SHAKESPEARE_SHA256:
         raise ValueError(
-            f"what came from {SHAKESPEARE_URL} is not Tiny Shakespeare (its sha256 "
+            f"the file at {SHAKESPEARE_URL} is not Tiny Shakespeare (its sha256 "
             "differs): try again, or save it yourself and run 'minigpt prepare PATH'"
         )
     write_whole(path, partial(_put, content))
@@ -97,29 +104,29 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def find_source(name: str | None = None, data_dir: Path = DATA) -> Path:
-    """Return the text that a name stands for: a built-in text's, or a path.
+def find_source(name: str | Path | None = None, data_dir: str | Path = DATA) -> Path:
+    """Return the path of a built-in text, given its name, or of any other, given that.
 
     Without a name it is the learner's own `input.txt`, or else the fables.
     """
     if name is None:
-        own = data_dir / "input.txt"
+        own = Path(data_dir) / "input.txt"
         return own if own.exists() else BUILT_IN["fables"]
-    if name == "shakespeare":
+    if str(name) == "shakespeare":
         return fetch_shakespeare()
     with suppress(RuntimeError):  # there is no such user
-        return BUILT_IN.get(name) or Path(name).expanduser()
+        return BUILT_IN.get(str(name)) or Path(name).expanduser()
     return Path(name)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A text as ids: what a model trains on, what it is measured on, and the key.
+    """A text as token ids, and the tokenizer that made them.
 
     Attributes:
-        train_ids: uint16 tensor of one dimension, the first nine tenths of the text.
-        val_ids: the same for the last tenth.
-        tokenizer: turns both back to text.
+        train_ids: the first nine tenths of the text, a uint16 tensor (T,).
+        val_ids: the last tenth, for validation.
+        tokenizer: turns both back into text.
     """
 
     train_ids: Tensor
@@ -136,11 +143,13 @@ def as_id_tensor(ids: Any) -> Tensor:
     Raises:
         ValueError: they are not one-dimensional, or not integers.
     """
-    if isinstance(ids, np.ndarray):
-        ids = torch.from_numpy(ids)
+    if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iu":
+        # torch takes neither another machine's byte order nor negative strides.
+        ids = torch.from_numpy(np.require(ids, ids.dtype.newbyteorder("="), ["C", "W"]))
     if not isinstance(ids, Tensor):
         ids = torch.tensor(as_ids(ids), dtype=torch.long)
-    if ids.ndim != 1 or ids.is_floating_point() or ids.dtype == torch.bool:
+    whole = not (ids.dtype.is_floating_point or ids.dtype.is_complex)
+    if ids.ndim != 1 or not whole or ids.dtype == torch.bool:
         raise ValueError(
             f"ids must be whole numbers in one dimension, not {ids.dtype} of shape "
             f"{tuple(ids.shape)}"
@@ -149,30 +158,31 @@ def as_id_tensor(ids: Any) -> Tensor:
 
 
 def split_text(text: str) -> tuple[str, str]:
-    """Return the first nine tenths, to learn from, and the last, to be tested on.
+    """Return the training part, the first nine tenths, and the validation part.
 
     Raises:
         ValueError: the text is too short for either part to hold two characters.
     """
-    cut = int(TRAIN_SHARE * len(text))
-    if min(cut, len(text) - cut) < 2:
+    check_text(text)
+    if len(text) < SHORTEST_TEXT:
         raise ValueError(
-            f"the text has {len(text)} characters, too few to learn from: "
-            "use a longer one"
+            f"a text must have at least {SHORTEST_TEXT} characters, and this one has "
+            f"{len(text)}: use a longer one"
         )
+    cut = int(TRAIN_SHARE * len(text))
     return text[:cut], text[cut:]
 
 
 def make_dataset(
     text: str, tokenizer: str = "char", vocab_size: int | None = None
 ) -> Dataset:
-    """Return the text as ids of a tokenizer made for it ("char", "bpe" or "word").
+    """Train a tokenizer ("char", "bpe" or "word") on the text, and encode it.
 
     A character tokenizer knows the characters of the whole text; the others learn
     from the training part alone, so that the validation text stays unseen.
 
     Raises:
-        ValueError: the text is too short, or the tokenizer cannot be had.
+        ValueError: the text is too short, or unsuitable for this tokenizer.
     """
     train_text, val_text = split_text(text)
     known = text if tokenizer == "char" else train_text
@@ -184,32 +194,53 @@ def make_dataset(
     return Dataset(train_ids, val_ids, made)
 
 
-def save_dataset(dataset: Dataset, data_dir: Path = DATA) -> None:
+def save_dataset(dataset: Dataset, data_dir: str | Path = DATA) -> None:
     """Write `train.bin`, `val.bin` (uint16 ids) and `vocab.json`.
 
     Raises:
+        ValueError: there are no ids, or one of them is not below `vocab_size`.
         OSError: in one line, if the folder cannot be written.
     """
+    parts = {"train.bin": dataset.train_ids, "val.bin": dataset.val_ids}
     contents = {
-        "train.bin": dataset.train_ids.numpy().astype("<u2").tobytes(),
-        "val.bin": dataset.val_ids.numpy().astype("<u2").tobytes(),
-        "vocab.json": tokenizer_to_json(dataset.tokenizer).encode("utf-8"),
+        name: _to_bytes(name, ids, dataset.tokenizer.vocab_size)
+        for name, ids in parts.items()
     }
-    # The three only make sense together, so all of them appear or none.
-    write_together({data_dir / name: partial(_put, c) for name, c in contents.items()})
+    contents["vocab.json"] = tokenizer_to_json(dataset.tokenizer).encode("utf-8")
+    folder = Path(data_dir)
+    write_together({folder / name: partial(_put, c) for name, c in contents.items()})
+
+
+def _to_bytes(name: str, ids: Any, vocab_size: int) -> bytes:
+    values = as_id_tensor(ids).cpu().numpy()
+    check_id_range(values, vocab_size, name)
+    return values.astype("<u2").tobytes()
+
+
+def check_id_range(ids: Any, vocab_size: int, name: str) -> None:
+    """Raise ValueError unless the array or tensor `ids` holds ids below vocab_size."""
+    if not len(ids):
+        raise ValueError(f"{name} holds no ids: use a longer text")
+    for i in int(ids.min()), int(ids.max()):
+        if not 0 <= i < vocab_size:
+            raise ValueError(
+                f"{name} holds id {i}, but the vocabulary has only the ids from 0 to "
+                f"{vocab_size - 1}"
+            )
 
 
 def _put(content: bytes, file: BinaryIO) -> None:
     file.write(content)
 
 
-def load_dataset(data_dir: Path = DATA) -> Dataset:
+def load_dataset(data_dir: str | Path = DATA) -> Dataset:
     """Return what `save_dataset` wrote.
 
     Raises:
-        ValueError: in one line, if it is missing, damaged or does not fit together.
+        ValueError: in one line, if a file is missing or damaged, or the ids are not
+            those of the tokenizer.
     """
-    paths = [data_dir / name for name in ("train.bin", "val.bin", "vocab.json")]
+    paths = [Path(data_dir) / name for name in ("train.bin", "val.bin", "vocab.json")]
     for path in paths:
         if not path.is_file():
             raise ValueError(f"there is no {path}: run 'minigpt prepare' first")
@@ -226,9 +257,8 @@ def _read_ids(path: Path, vocab_size: int) -> Tensor:
     if len(content) < 2 or len(content) % 2:
         raise ValueError(f"{path} is damaged: run 'minigpt prepare' again")
     ids = np.frombuffer(content, dtype="<u2").astype(np.uint16)
-    if ids.max() >= vocab_size:
-        raise ValueError(
-            f"{path} holds id {ids.max()} but vocab.json has only {vocab_size} tokens: "
-            "run 'minigpt prepare' again"
-        )
+    try:
+        check_id_range(ids, vocab_size, str(path))
+    except ValueError as error:
+        raise ValueError(f"{error}: run 'minigpt prepare' again") from None
     return torch.from_numpy(ids)

@@ -1,10 +1,10 @@
-"""Name the folders of the course: its own files, and those that a learner makes.
+"""Find the files that come with the course and the folders for a learner's own files.
 
-Its own files are the texts, the shipped model and the lessons. They lie in the checkout
-that the package runs from, or inside the installed package, where nothing is ever
-written. A learner's data and models go to the first of these that exists: the folder
-that the environment variable MINIGPT_HOME names, the checkout, a checkout around the
-current folder, the current folder itself.
+The texts and the shipped model come with the course: in a clone they are in `data/` and
+`checkpoints/`, in an installed package inside it, where nothing is ever written. A
+learner's own data and models go to the folder that the environment variable
+MINIGPT_HOME names. Without it that is the clone that the package runs from, otherwise a
+clone around the current folder, otherwise the current folder.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def _is_checkout(folder: Path) -> bool:
+def _is_clone(folder: Path) -> bool:
     return (folder / "notebooks" / "00_start_here.ipynb").is_file()
 
 
@@ -22,14 +22,14 @@ def _find_home() -> Path:
         return Path(chosen).expanduser().absolute()
     here = Path.cwd()
     candidates = [PACKAGE.parent, here, *here.parents]
-    return next(filter(_is_checkout, candidates), here)
+    return next(filter(_is_clone, candidates), here)
 
 
-ASSETS = PACKAGE.parent if _is_checkout(PACKAGE.parent) else PACKAGE / "assets"
+ASSETS = PACKAGE.parent if _is_clone(PACKAGE.parent) else PACKAGE / "assets"
 TEXTS = ASSETS / "data"
 SHIPPED_CHECKPOINT = ASSETS / "checkpoints" / "fables.pt"
 
 HOME = _find_home()
 DATA = HOME / "data"
 CHECKPOINTS = HOME / "checkpoints"
-NOTEBOOKS = HOME / "notebooks"
+NOTEBOOKS = HOME / "notebooks" if (HOME / "notebooks").is_dir() else HOME

@@ -46,7 +46,7 @@ TEXTS = {
     "missing": (None, ["there is no file", "check the path", "fables-ru"]),
     "empty": (b"", ["is empty", "put some text into it"]),
     "blank": (b" \r\n\n\t ", ["is empty", "put some text into it"]),
-    "short": (b"Hello, fox", ["10 characters, too few", "use a longer one"]),
+    "short": (b"Hello, fox", ["at least 11 characters", "has 10: use"]),
     "latin": ("Le café est fermé.".encode("latin-1"), ["not UTF-8", "byte 6", "save"]),
     "utf-16": ("The crow and the fox.".encode("utf-16"), ["not UTF-8", "save it as"]),
     "zeros": (b"The crow\0and the fox\0", ["zero bytes", "give a text file"]),
@@ -104,7 +104,7 @@ def test_nothing_to_be_tested_on(refused, tmp_path):
     ("words", "parts"),
     [
         (["--tokenizer", "magic"], ["unknown tokenizer 'magic'", "char, bpe, word"]),
-        (["--vocab-size", 100], ["100", "the characters of the text decide"]),
+        (["--vocab-size", 100], ["100", "characters of the text decide"]),
         (["--tokenizer", "bpe", "--vocab-size", 10], ["256 to 65,536", "not 10"]),
         (["--tokenizer", "word", "--vocab-size", 0], ["2 to 65,536", "not 0"]),
         (["--tokenizer", "bpe", "--vocab-size", 10**9], ["256 to 65,536"]),
@@ -214,7 +214,7 @@ def test_disk_full_at_any_byte(monkeypatch, minigpt, prepared, tmp_path, full_at
 
     fill = atomic._fill
     monkeypatch.setattr(
-        atomic, "_fill", lambda p, write: fill(p, lambda f: write(Full(f)))
+        atomic, "_fill", lambda t, p, write: fill(t, p, lambda f: write(Full(f)))
     )
     words = *QUICK, "--max-iters", 1, "--data-dir", prepared, "--out-dir", tmp_path
     complaint = minigpt("train", *words).complaint
@@ -281,7 +281,7 @@ def test_output_into_a_full_disk(trained):
         (["--temperature", "inf"], ["temperature"]),
         (["--top-k", 0], ["top-k must be at least 1, not 0"]),
         (["--top-k", -3], ["top-k must be at least 1, not -3"]),
-        (["--top-k", 1000], ["top-k (1000) must not be above the", "tokens"]),
+        (["--top-k", 1000], ["top-k (1000) must not be above the vocab"]),
         (["--top-k", 1.5], ["--top-k must be a whole number, not 1.5"]),
         (["--top-p", 0], ["top-p must be above 0 and at most 1, not 0"]),
         (["--top-p", 1.5], ["top-p must be above 0 and at most 1, not 1.5"]),
@@ -317,7 +317,7 @@ def test_prompt(refused, trained, prompt, parts):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--n-embd", 30, "--n-head", 4], ["n_embd (30)", "multiple of n_head (4)"]),
+        (["--n-embd", 30, "--n-head", 4], ["n_embd (30)", "divisible by n_head (4)"]),
         (["--preset", "huge"], ["unknown preset 'huge'", *PRESETS]),
         (["--dropout", 1], ["dropout must be at least 0 and below 1, not 1"]),
         (["--dropout", -0.5], ["dropout must be at least 0 and below 1"]),
@@ -363,13 +363,7 @@ def test_zero_and_below(refused, prepared, tmp_path, name, value):
 
 
 def test_no_command_and_a_wrong_one(refused):
-    refused(
-        contains=[
-            "command",
-            "{prepare,train,generate,doctor,progress}",
-            "minigpt --help",
-        ]
-    )
+    refused(contains=["command", "prepare, train, generate, doctor, progress"])
     refused("fly", contains=["'fly'", "choose from"])
 
 
@@ -455,10 +449,10 @@ def test_a_model_for_writing_only(refused, trained, prepared, tmp_path):
         ("train.bin", None, "there is no"),
         ("val.bin", b"\0", "is damaged"),
         ("train.bin", b"", "is damaged"),
-        ("train.bin", b"\xff\xff" * 99, "holds id 65535"),
+        ("train.bin", b"\xff\xff" * 99, "holds id 65535, but the vocabulary has"),
         ("vocab.json", b"{", "no usable tokenizer"),
         ("vocab.json", b"\xff", "no usable tokenizer"),
-        ("vocab.json", b'{"type": "char", "characters": "ab"}', "only 2 tokens"),
+        ("vocab.json", b'{"type": "char", "characters": "ab"}', "the ids from 0 to 1"),
     ],
 )
 def test_prepared_data(refused, prepared, tmp_path, name, content, reason):

@@ -6,11 +6,12 @@ import string
 import time
 
 import pytest
+from console_tools import QUICK, call
 from terminal import Terminal
 
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli import console
-from minigpt.cli.texts import EXIT, NO, TEXTS, YES, choose_language
+from minigpt.cli.texts import EXIT, NO, TEXTS, YES, choose_language, format_number
 
 DEFAULTS = "\n\n\n\n"
 
@@ -65,10 +66,10 @@ def test_an_english_session(session, trained):
     out = session("The fox\n" + DEFAULTS + "A crow\n7\n1.2\n11\nno\nexit\n")
     questions = re.findall(r"^(.*: )(.*)$", out, re.MULTILINE)
     V = load_checkpoint(trained).tokenizer.vocab_size
-    top_k = "Draw from how many of the most probable tokens (top-k), 10 to"
+    top_k = "Number of most probable tokens to draw from (top-k), 10 to"
     assert questions[:5] == [
         ("Enter the beginning of a text: ", "The fox"),
-        ("How many tokens to write, 1 to 10000 [50]: ", ""),
+        ("Number of tokens to write, 1 to 10000 [50]: ", ""),
         ("Temperature, 0.1 to 1.5 [0.8]: ", ""),
         (f"{top_k} {V} [50]: ", ""),
         ("Draw at random (yes/no) [yes]: ", ""),
@@ -215,3 +216,48 @@ def test_in_a_real_terminal(trained_ru, locale, kind):
     terminal.type("\x03")
     terminal.read_until("До свидания!")
     assert terminal.close() == 0
+
+
+def test_answers_from_a_file_of_windows_are_understood(session, trained):
+    answers = "The fox\n5\n0.5\n10\nno\nexit\n"
+    windows = session(answers.replace("\n", "\r\n"), "en", "--seed", 1)
+    assert windows == session(answers, "en", "--seed", 1)
+    assert "\r" not in windows
+
+
+def test_a_letter_split_into_two_characters_is_known(session):
+    out = session("Лиси" + "\u0306 \n5\n\n\n\nexit\n", "ru")
+    assert "Неизвестный символ" not in out
+    out = session("Лиси\u0306\u0306\nexit\n", "ru")
+    assert "Неизвестный символ '\u0306' (U+0306), позиция 5" in out
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+def test_words_that_the_model_does_not_know_are_named(minigpt, word_model, lang):
+    words = "generate", "--checkpoint", word_model, "--lang", lang, "--length", 3
+    result = minigpt(*words, stdin="The zebra, the qoph\n\n\n\n\nexit\n")
+    unknown = TEXTS[lang]["unknown_words"].format(words="zebra, qoph")
+    assert result.err == f"model: {word_model}\n{unknown}\n"
+    result = minigpt(*words, "--prompt", "The zebra, the qoph")
+    unknown = TEXTS["en"]["unknown_words"].format(words="zebra, qoph")
+    assert result.err == f"model: {word_model}\n{unknown[0].lower()}{unknown[1:]}\n"
+    assert minigpt(*words, "--prompt", "The").err == f"model: {word_model}\n"
+
+
+@pytest.fixture(scope="module")
+def word_model(fables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    words = "--tokenizer", "word", "--vocab-size", 1000, "--data-dir", folder
+    assert call("prepare", fables, *words) == 0
+    words = "--max-iters", 1, "--data-dir", folder, "--out-dir", folder
+    assert call("train", *QUICK, *words) == 0
+    return folder / "model_final.pt"
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "russian"),
+    [(0.8, "0.8", "0,8"), (2.0, "2", "2"), (1_000_000, "1000000", "1000000")],
+)
+def test_numbers_as_people_write_them(number, english, russian):
+    assert format_number(number, "en") == english
+    assert format_number(number, "ru") == russian

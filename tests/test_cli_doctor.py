@@ -30,6 +30,8 @@ def course(monkeypatch, tmp_path, trained, prepared):
     checkpoints.mkdir()
     shutil.copy(trained, checkpoints / "fables.pt")
     shutil.copy(trained, checkpoints / "model_final.pt")
+    monkeypatch.setattr(doctor, "ASSETS", tmp_path)
+    monkeypatch.setattr(doctor, "TEXTS", data)
     monkeypatch.setattr(doctor, "HOME", tmp_path)
     monkeypatch.setattr(doctor, "DATA", data)
     monkeypatch.setattr(doctor, "CHECKPOINTS", checkpoints)
@@ -92,7 +94,7 @@ def test_old_python(monkeypatch):
 def test_versions_are_compared_as_numbers(monkeypatch, version, mark):
     monkeypatch.setattr(metadata, "version", lambda name: version)
     monkeypatch.setattr(metadata, "requires", lambda name: ["torch>=2.9", "tqdm>=4"])
-    found, text = only(doctor.check_package, "torch", "torch", "")
+    found, text = only(doctor.check_package, "torch", "torch")
     assert found == mark and version in text
     if mark == "✗":
         assert "pip install -U 'torch>=2.9'" in text
@@ -181,7 +183,7 @@ def test_data(course):
     assert mark == "✗" and "minigpt prepare" in text
     (course / "data" / "train.bin").unlink()
     mark, text = only(doctor.check_data)
-    assert (mark, text) == ("○", "no text is prepared yet: minigpt prepare")
+    assert (mark, text) == ("○", "no text is prepared yet: run 'minigpt prepare'")
 
 
 def test_models(course):
@@ -189,25 +191,35 @@ def test_models(course):
     (course / "checkpoints" / "fables.pt").write_bytes(b"")
     (course / "checkpoints" / "model_final.pt").unlink()
     (mark, text), own = findings(doctor.check_models)
-    assert mark == "✗" and text.endswith("git checkout checkpoints/fables.pt")
-    assert own == ("○", "no model of your own yet: minigpt train")
+    assert mark == "✗" and "install minigpt again, or run 'git checkout" in text
+    assert own == ("○", "no model of your own yet: run 'minigpt train'")
     (course / "checkpoints" / "model_final.pt").write_bytes(b"junk")
     _, (mark, text) = findings(doctor.check_models)
     assert mark == "✗" and "delete it" in text
 
 
 def test_no_course(course):
-    assert only(doctor.check_course)[0] == "✓"
+    assert only(doctor.check_course) == ("✓", f"course in {course}")
     (course / "data" / "fables.txt").unlink()
     mark, text = only(doctor.check_course)
-    assert mark == "✗" and "python -m pip install -e ." in text
+    assert mark == "✗" and "install minigpt again, or run 'git checkout" in text
+
+
+def test_an_installed_package_and_a_folder_elsewhere(course, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "HOME", tmp_path / "mine")
+    marks, texts = zip(*findings(doctor.check_course), strict=True)
+    assert marks == ("✓", "✓")
+    assert texts[1] == f"your data and models go to {tmp_path / 'mine'}"
 
 
 def test_folders(course, monkeypatch):
     assert [mark for mark, _ in findings(doctor.check_folders)] == ["✓", "✓"]
     assert not any("tmp" in path.name for path in course.rglob("*"))
+    monkeypatch.setattr(doctor, "DATA", course / "not" / "yet")
+    assert [mark for mark, _ in findings(doctor.check_folders)] == ["✓", "✓"]
+    assert not (course / "not").exists()
     monkeypatch.setattr(doctor, "DATA", course / "data" / "fables.txt")
-    monkeypatch.setattr(doctor, "CHECKPOINTS", course / "nowhere")
+    monkeypatch.setattr(doctor, "CHECKPOINTS", course / "data" / "fables.txt" / "x")
     for mark, text in findings(doctor.check_folders):
         assert mark == "✗" and "make it writable, or use --data-dir" in text
 

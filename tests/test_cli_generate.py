@@ -92,19 +92,27 @@ def test_a_prompt_is_never_read_as_anything_but_text(prompt):
     assert parse(["generate", "--prompt", prompt])[1]["prompt"] == prompt
 
 
-def test_ones_own_model_comes_before_the_shipped_one(monkeypatch, trained, tmp_path):
+def test_ones_own_model_comes_before_the_shipped_one(
+    minigpt, monkeypatch, trained, tmp_path
+):
+    own, shipped = tmp_path / "model_final.pt", tmp_path / "elsewhere" / "fables.pt"
     monkeypatch.setattr(command, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(command, "SHIPPED_CHECKPOINT", shipped)
     with pytest.raises(ValueError, match=r"there is no model .*minigpt train"):
         command.find_checkpoint()
-    shutil.copy(trained, tmp_path / "fables.pt")
+    shipped.parent.mkdir()
+    shutil.copy(trained, shipped)
     shutil.copy(trained, tmp_path / "model_iter_20.pt")
-    assert command.find_checkpoint() == tmp_path / "fables.pt"
-    shutil.copy(trained, tmp_path / "model_final.pt")
-    assert command.find_checkpoint() == tmp_path / "model_final.pt"
+    result = minigpt("generate", "--prompt", "A")
+    note = "it comes with the course; 'minigpt train' makes your own"
+    assert (result.status, result.err) == (0, f"model: {shipped} ({note})\n")
+    shutil.copy(trained, own)
+    assert minigpt("generate", "--prompt", "A").err == f"model: {own}\n"
 
 
 def test_no_model_at_all_is_one_line(minigpt, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(command, "SHIPPED_CHECKPOINT", tmp_path / "fables.pt")
     complaint = minigpt("generate", "--prompt", "A").complaint
     assert "there is no model" in complaint and "minigpt train" in complaint
 
@@ -147,11 +155,21 @@ def minigpt_process(*words):
     return [sys.executable, "-m", "minigpt", *map(str, words)]
 
 
-def test_a_pipe_gets_utf8_whatever_the_locale(trained_ru):
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {},
+        # Python then reads arguments as ASCII, and each byte beyond it becomes half a
+        # surrogate pair.
+        {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_a_prompt_and_its_text_are_utf8_whatever_the_locale(trained_ru, mode):
     words = minigpt_process(
         "generate", "--prompt", "Лиса", "--checkpoint", trained_ru, "--length", 20
     )
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", **mode}
+    words = [os.fsencode(word) for word in words]
     done = subprocess.run(words, capture_output=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode("utf-8").startswith("Лиса")

@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from minigpt.cli.output import drop_output
 from minigpt.cli.parser import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command that `argv` (by default the process's own) asks for.
+    """Run the command line `argv`, by default that of the process.
 
     Exits with status 2 and one line on standard error if the input is bad, with 130
     after Ctrl-C.
@@ -23,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         import_module(f"minigpt.cli.{command}").run(**options)
         sys.stdout.flush()
     except BrokenPipeError:
-        drop_output()  # the reader of our pipe has had enough
+        drop_output()  # the reader of the pipe has left
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
-            raise  # a fault of ours, whose place should be seen
+            raise  # a bug, which needs its traceback
         print(f"minigpt: {_in_one_line(error)}", file=sys.stderr)
         drop_output()
         sys.exit(2)
@@ -43,18 +44,14 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _open_closed_streams() -> None:
-    """Give what the shell has closed (`<&-`) an end, and a place to write to."""
+    """Replace standard streams that the shell has closed (`<&-`) by the null device."""
     for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _speak_utf8() -> None:
-    """Let Cyrillic through consoles and pipes whose encoding lacks it."""
+    """Read and write UTF-8 whatever the locale, replacing what is not valid."""
     for stream in sys.stdin, sys.stdout, sys.stderr:
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure and stream.encoding.lower() not in ("utf-8", "utf8"):
-            reconfigure(encoding="utf-8", errors="replace")
-        elif reconfigure and stream is sys.stdin:
-            # What is no text must not end a session: the model will not know it.
-            reconfigure(errors="replace")
+        if isinstance(stream, TextIOWrapper):  # unlike a notebook's or a test's
+            stream.reconfigure(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Hold a session: ask for a prompt and settings, write, and ask again."""
+"""Hold a session: ask for a prompt and settings, write a text, and ask again."""
 
 import contextlib
 import locale
@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
+from unicodedata import normalize
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.cli.texts import EXIT, NO, TEXTS, YES, format_number, parse_number
-from minigpt.cli.writing import Settings, continuation, show
+from minigpt.cli.writing import Settings, continuation, show, unknown_words
 from minigpt.sampling import DEFAULT_TOP_K, LARGEST_SEED
 from minigpt.tokenizer import visible
 
 Answer = TypeVar("Answer")
+Number = TypeVar("Number", int, float)
 
 MAX_LENGTH = 10_000
 USUAL_LENGTH = 50
@@ -24,18 +26,18 @@ TOP_KS = 10, 100
 
 
 class Leave(Exception):
-    """The user has had enough."""
+    """The user has asked to end the session."""
 
 
 class BadAnswer(Exception):
-    """An answer cannot be taken; the message says why, in the user's language."""
+    """An answer makes no sense; the message says why, in the user's language."""
 
 
 class Session:
     """A conversation on standard input and output.
 
     Args:
-        settings: what empty answers take, where the user has chosen before.
+        settings: the default answers, chosen on the command line.
         language: "en" or "ru".
     """
 
@@ -60,9 +62,11 @@ class Session:
         print(self.say("goodbye"))
 
     def write_one(self) -> None:
-        """Ask for everything that a text needs, and write it."""
+        """Ask for a prompt and settings, and write a text."""
         print()
         prompt = self.ask(self.say("prompt"), self.read_prompt)
+        if unknown := unknown_words(self.checkpoint, prompt):
+            print(self.say("unknown_words", words=unknown), file=sys.stderr)
         settings = self.ask_settings()
         print()
         try:
@@ -71,7 +75,7 @@ class Session:
         except KeyboardInterrupt:
             print(f"\n{self.say('stopped')}")
         if settings.seed is not None:
-            # The next text is another one, yet the session as a whole repeats.
+            # Each text differs from the last, but the session can be repeated.
             following = (settings.seed + 1) % (LARGEST_SEED + 1)
             self.settings = replace(self.settings, seed=following)
 
@@ -86,24 +90,24 @@ class Session:
         low, high = (min(k, V) for k in TOP_KS)
         return replace(
             given,
-            length=self.ask_whole_number("length", length, 1, MAX_LENGTH),
+            length=self.ask_number("length", int, length, 1, MAX_LENGTH),
             temperature=self.ask_number(
-                "temperature", given.temperature, *TEMPERATURES
+                "temperature", parse_number, given.temperature, *TEMPERATURES
             ),
-            top_k=self.ask_whole_number("top_k", top_k, low, high),
+            top_k=self.ask_number("top_k", int, top_k, low, high),
             greedy=not self.ask_yes("sample", not given.greedy),
         )
 
     def ask(self, question: str, read: Callable[[str], Answer]) -> Answer:
-        """Return what `read` makes of the answer; ask again while it refuses.
+        """Return `read(answer)`; ask again as long as that raises BadAnswer.
 
         Raises:
-            Leave: the answer is that the session should end.
+            Leave: the answer is "exit" or the like.
         """
         while True:
-            answer = input(f"{question}: ")
+            answer = input(f"{question}: ").removesuffix("\r")  # a file from Windows
             if not sys.stdin.isatty():
-                print(answer)  # nobody has typed it, so it is not to be seen yet
+                print(answer)  # a terminal shows what is typed, a pipe does not
             if answer.strip().casefold() in EXIT:
                 raise Leave
             try:
@@ -112,12 +116,16 @@ class Session:
                 print(reason)
 
     def read_prompt(self, answer: str) -> str:
-        """Return the prompt, or raise BadAnswer if the model cannot read it."""
+        """Return the prompt, or raise BadAnswer if it has an unknown character."""
         if not answer:
             raise BadAnswer(self.say("no_prompt"))
-        for position, character in enumerate(answer, start=1):
+        encode = self.checkpoint.tokenizer.encode
+        with contextlib.suppress(ValueError):
+            encode(answer)
+            return answer
+        for position, character in enumerate(normalize("NFC", answer), start=1):
             try:
-                self.checkpoint.tokenizer.encode(character)
+                encode(character)
             except ValueError:
                 shown = f"'{visible(character)}' (U+{ord(character):04X})"
                 raise BadAnswer(
@@ -125,33 +133,26 @@ class Session:
                 ) from None
         return answer
 
-    def ask_number(self, key: str, default: float, low: float, high: float) -> float:
-        """Return a number in that range."""
-
-        def read(answer: str) -> float:
-            with contextlib.suppress(ValueError):
-                number = parse_number(answer) if answer.strip() else default
-                if number == default or low <= number <= high:
-                    return number
-            raise BadAnswer(self.say("no_number", answer=answer.strip(), **limits))
-
+    def ask_number(
+        self,
+        key: str,
+        parse: Callable[[str], Number],
+        default: Number,
+        low: Number,
+        high: Number,
+    ) -> Number:
+        """Return a number in that range, or the default."""
         limits = {"low": self.number(low), "high": self.number(high)}
-        question = f"{self.say(key, **limits)} [{self.number(default)}]"
-        return self.ask(question, read)
 
-    def ask_whole_number(self, key: str, default: int, low: int, high: int) -> int:
-        """Return a whole number in that range."""
-
-        def read(answer: str) -> int:
+        def read(answer: str) -> Number:
             with contextlib.suppress(ValueError):
-                number = int(answer) if answer.strip() else default
+                number = parse(answer) if answer.strip() else default
                 if number == default or low <= number <= high:
                     return number
-            raise BadAnswer(
-                self.say("no_whole_number", answer=answer.strip(), low=low, high=high)
-            )
+            complaint = "no_whole_number" if parse is int else "no_number"
+            raise BadAnswer(self.say(complaint, answer=answer.strip(), **limits))
 
-        question = f"{self.say(key, low=low, high=high)} [{default}]"
+        question = f"{self.say(key, **limits)} [{self.number(default)}]"
         return self.ask(question, read)
 
     def ask_yes(self, key: str, default: bool) -> bool:
@@ -179,8 +180,8 @@ class Session:
 def _edit_lines() -> None:
     """Let arrow keys edit an answer and bring back earlier ones, where that works.
 
-    Where the locale is missing, or the terminal is "dumb" and scrolls a long line,
-    readline would tear Cyrillic to bytes.
+    Without a UTF-8 locale, or in a "dumb" terminal that scrolls long lines sideways,
+    readline would split Cyrillic letters into bytes.
     """
     understood = "utf" in locale.setlocale(locale.LC_CTYPE).lower()
     if understood and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":

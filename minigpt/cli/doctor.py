@@ -1,4 +1,4 @@
-"""Check this machine, and say what to do about what is missing: `minigpt doctor`."""
+"""Check this computer and the installation: `minigpt doctor`."""
 
 import os
 import platform
@@ -12,32 +12,33 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from minigpt.paths import CHECKPOINTS, DATA, HOME, SHIPPED_CHECKPOINT, TEXTS
+from minigpt.paths import ASSETS, CHECKPOINTS, DATA, HOME, SHIPPED_CHECKPOINT, TEXTS
 
 PIP = "python -m pip install"
+REINSTALL = "install minigpt again, or run 'git checkout data checkpoints' in a clone"
 OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has found: "✓" good, "✗" to be mended, "○" good to know."""
+    """The result of a check: "✓" good, "✗" to be repaired, "○" good to know."""
 
     mark: str
     text: str
 
 
 def good(text: str) -> Finding:
-    """Return a finding that needs nothing."""
+    """Return a finding that all is well."""
     return Finding("✓", text)
 
 
 def bad(text: str, remedy: str) -> Finding:
-    """Return a finding without which something will not work."""
+    """Return a finding that keeps something from working, and the remedy."""
     return Finding("✗", f"{text}: {remedy}")
 
 
 def note(text: str, remedy: str) -> Finding:
-    """Return a finding that everything works without."""
+    """Return a finding that keeps nothing from working, and a suggestion."""
     return Finding("○", f"{text}: {remedy}")
 
 
@@ -59,7 +60,7 @@ def run() -> None:
 
 
 def check_python() -> Iterator[Finding]:
-    """Look at the version of Python and whether it has an environment of its own."""
+    """Check the version of Python."""
     version = platform.python_version()
     wanted = ".".join(map(str, OLDEST_PYTHON))
     if sys.version_info < OLDEST_PYTHON:
@@ -69,19 +70,18 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_course() -> Iterator[Finding]:
-    """Look for the course's own files beside the package."""
+    """Check that the course's own files are there, and show where yours go."""
     if (TEXTS / "fables.txt").is_file():
-        yield good(f"course in {HOME}")
+        yield good(f"course in {ASSETS}")
+        if HOME != ASSETS:
+            yield good(f"your data and models go to {HOME}")
     else:
-        yield bad(
-            f"the course's files are not in {HOME}",
-            f"run '{PIP} -e .' in a clone of the course",
-        )
+        yield bad(f"the texts of the course are not in {TEXTS}", REINSTALL)
 
 
 def check_torch() -> Iterator[Finding]:
-    """Let torch multiply two matrices."""
-    yield from check_package("torch", "torch", "")
+    """Check the version of torch, and multiply two matrices with it."""
+    yield from check_package("torch", "torch")
     import torch
 
     if (torch.ones(2, 3) @ torch.ones(3, 2)).sum().item() != 12:
@@ -91,28 +91,25 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_notebooks() -> Iterator[Finding]:
-    """Look for what the lessons need."""
-    yield from check_package("jupyterlab", "JupyterLab", "[notebooks]")
-    yield from check_package("ipywidgets", "ipywidgets", "[notebooks]")
-    yield from check_package("matplotlib", "Matplotlib", "[notebooks]")
+    """Check the packages that the lessons need."""
+    yield from check_package("jupyterlab", "JupyterLab")
+    yield from check_package("ipywidgets", "ipywidgets")
+    yield from check_package("matplotlib", "Matplotlib")
     yield from check_package(
         "ipykernel",
         "ipykernel",
-        "[notebooks]",
         "too old for the live panels, whose Stop buttons will not answer",
     )
 
 
-def check_package(
-    name: str, title: str, extra: str, too_old: str = "too old"
-) -> Iterator[Finding]:
-    """Look for an installed package that is new enough."""
+def check_package(name: str, title: str, too_old: str = "too old") -> Iterator[Finding]:
+    """Check that a package is installed and new enough."""
+    oldest = lower_bound(name)
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
-        yield bad(f"{title} is not installed", f"{PIP} -e '.{extra}' in {HOME}")
+        yield bad(f"{title} is not installed", f"{PIP} '{name}>={oldest}'")
         return
-    oldest = lower_bound(name)
     if _numbers(found) < _numbers(oldest):
         yield bad(f"{title} {found} is {too_old}", f"{PIP} -U '{name}>={oldest}'")
     else:
@@ -134,11 +131,11 @@ def _numbers(version: str) -> list[int]:
 
 
 def check_kernel() -> Iterator[Finding]:
-    """See which Python runs the notebooks, and whether it knows the package."""
+    """Check that the Python that runs the notebooks has the package."""
     try:
         from jupyter_client.kernelspec import KernelSpecManager
     except ImportError:
-        return  # JupyterLab is missing, which has been said
+        return  # JupyterLab is missing, which another check reports
     spec = KernelSpecManager().get_kernel_spec("python3")
     command = spec.argv[0]
     # Jupyter runs a kernel that asks for just any Python with its own.
@@ -146,14 +143,14 @@ def check_kernel() -> Iterator[Finding]:
     python = sys.executable if command in anyone else shutil.which(command)
     if python is None:
         yield bad(
-            f"the kernel python3 is run by {command}, which does not exist",
+            f"the kernel python3 uses {command}, which does not exist",
             "python -m ipykernel install --sys-prefix",
         )
     elif python == sys.executable or _knows_minigpt(python):
         yield good(f"kernel python3 ({python})")
     else:
         yield bad(
-            f"the kernel python3 is run by {python}, where minigpt is not installed",
+            f"the kernel python3 uses {python}, where minigpt is not installed",
             "python -m ipykernel install --sys-prefix",
         )
 
@@ -162,7 +159,7 @@ def _knows_minigpt(python: str) -> bool:
     look = (
         "import importlib.util, sys; sys.exit(not importlib.util.find_spec('minigpt'))"
     )
-    # Not in the course's folder, where every Python finds the package.
+    # Not in a clone, where every Python finds the package.
     done = subprocess.run(
         [python, "-c", look], cwd=tempfile.gettempdir(), capture_output=True, timeout=60
     )
@@ -174,46 +171,45 @@ def check_data() -> Iterator[Finding]:
     from minigpt.data import load_dataset
 
     if not (DATA / "train.bin").exists():
-        yield note("no text is prepared yet", "minigpt prepare")
+        yield note("no text is prepared yet", "run 'minigpt prepare'")
         return
     try:
         dataset = load_dataset(DATA)
     except ValueError as error:
-        yield bad("the prepared text does not load", str(error))
+        yield bad("the prepared text cannot be loaded", str(error))
         return
     tokens = len(dataset.train_ids) + len(dataset.val_ids)
-    yield good(f"prepared text, {tokens:,} tokens of {dataset.tokenizer.vocab_size:,}")
+    V = dataset.tokenizer.vocab_size
+    yield good(f"prepared text, {tokens:,} tokens, vocabulary size {V:,}")
 
 
 def check_models() -> Iterator[Finding]:
-    """Load the model that came with the course, and the learner's own."""
+    """Load the model that comes with the course, and the learner's own."""
     from minigpt.checkpoint import load_checkpoint
 
     try:
         shipped = load_checkpoint(SHIPPED_CHECKPOINT).model
         yield good(f"shipped model, {shipped.num_parameters():,} parameters")
     except ValueError as error:
-        yield bad(
-            f"the shipped model does not load ({error})",
-            f"git checkout checkpoints/{SHIPPED_CHECKPOINT.name}",
-        )
+        yield bad(f"the shipped model cannot be loaded ({error})", REINSTALL)
     own = CHECKPOINTS / "model_final.pt"
     if not own.exists():
-        yield note("no model of your own yet", "minigpt train")
+        yield note("no model of your own yet", "run 'minigpt train'")
         return
     try:
         yield good(
             f"your model, {load_checkpoint(own).model.num_parameters():,} parameters"
         )
     except ValueError as error:
-        yield bad("your own model does not load", f"{error}; or delete it")
+        yield bad("your own model cannot be loaded", f"{error}; or delete it")
 
 
 def check_folders() -> Iterator[Finding]:
-    """Write to the folders that data and models go to."""
+    """Check that the folders for data and models can be written, or created."""
     for folder in DATA, CHECKPOINTS:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
         try:
-            with tempfile.TemporaryFile(dir=folder):
+            with tempfile.TemporaryFile(dir=existing):
                 yield good(f"{folder} can be written")
         except OSError as error:
             yield bad(
@@ -223,15 +219,13 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_threads() -> Iterator[Finding]:
-    """Compare torch's threads with the cores that this process may use."""
+    """Compare the threads of torch with the cores that this process may use."""
     import torch
 
     threads, cores = torch.get_num_threads(), count_cores()
     text = f"threads of torch: {threads}, cores: {cores}"
     if threads > cores:
-        yield note(
-            text, f"set OMP_NUM_THREADS={cores}, as they get in each other's way"
-        )
+        yield note(text, f"set OMP_NUM_THREADS={cores}, since more threads are slower")
     elif threads < cores and "OMP_NUM_THREADS" in os.environ:
         yield note(text, "unset OMP_NUM_THREADS to train faster")
     else:
@@ -239,7 +233,7 @@ def check_threads() -> Iterator[Finding]:
 
 
 def count_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return how many cores this process may use: a container may allow it fewer."""
+    """Return how many cores this process may use, in a container too."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:

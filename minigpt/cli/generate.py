@@ -6,7 +6,7 @@ from pathlib import Path
 
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli.texts import choose_language
-from minigpt.cli.writing import Settings, continuation, show
+from minigpt.cli.writing import Settings, continuation, show, unknown_words
 from minigpt.paths import CHECKPOINTS, SHIPPED_CHECKPOINT
 
 USUAL_LENGTH = 200
@@ -23,10 +23,10 @@ def run(
     checkpoint: Path | None = None,
     lang: str | None = None,
 ) -> None:
-    """Write one text to standard output, or without a prompt hold a session.
+    """Write one text to standard output, or hold a session if there is no prompt.
 
-    Which checkpoint is used is said on standard error, so that standard output has
-    the text alone.
+    Everything but the text, such as the name of the checkpoint, is printed on standard
+    error.
     """
     language = choose_language(lang)
     settings = Settings(length, temperature, top_k, top_p, greedy, seed)
@@ -36,25 +36,32 @@ def run(
     if prompt is None:
         from minigpt.cli.console import Session
 
-        print(f"model: {path}", file=sys.stderr)
+        _say_which(path)
         Session(loaded, settings, language).run()
-    else:
-        pieces = continuation(loaded, prompt, settings, USUAL_LENGTH)
-        print(f"model: {path}", file=sys.stderr)
-        show(chain([prompt], pieces))
+        return
+    pieces = continuation(loaded, prompt, settings, USUAL_LENGTH)
+    _say_which(path)
+    if unknown := unknown_words(loaded, prompt):
+        print(f"unknown to the model, read as <unk>: {unknown}", file=sys.stderr)
+    show(chain([prompt], pieces))
 
 
-def find_checkpoint(folder: Path | None = None) -> Path:
-    """Return the learner's own finished model, or else the one the course came with.
+def find_checkpoint() -> Path:
+    """Return the learner's own finished model, or the one that comes with the course.
 
     Raises:
         ValueError: there is neither.
     """
-    folder = folder or CHECKPOINTS
-    for path in folder / "model_final.pt", folder / SHIPPED_CHECKPOINT.name:
+    for path in CHECKPOINTS / "model_final.pt", SHIPPED_CHECKPOINT:
         if path.is_file():
             return path
     raise ValueError(
-        f"there is no model in {folder}: run 'minigpt train' to make one, or name one "
-        "with --checkpoint"
+        f"there is no model in {CHECKPOINTS}: run 'minigpt train' to make one, or name "
+        "one with --checkpoint"
     )
+
+
+def _say_which(path: Path) -> None:
+    shipped = path == SHIPPED_CHECKPOINT
+    note = " (it comes with the course; 'minigpt train' makes your own)"
+    print(f"model: {path}{note if shipped else ''}", file=sys.stderr)

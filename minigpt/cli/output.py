@@ -1,4 +1,4 @@
-"""Write to standard output, also when nobody reads it any more."""
+"""Write to standard output, whose reader may be gone, and put numbers into words."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def until_nobody_reads() -> Iterator[None]:
-    """Ignore that the reader of our pipe has gone, as in `minigpt train | head -1`."""
+    """Ignore it if the reader of the pipe on standard output has left."""
     try:
         yield
     except BrokenPipeError:
@@ -16,9 +16,18 @@ def until_nobody_reads() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Keep Python from failing at exit over output that nobody can read."""
+    """Discard what cannot be written, so that Python does not try again at its exit."""
     try:
         sys.stdout.flush()
     except OSError:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def count(number: int, noun: str) -> str:
+    """Return the number and its noun.
+
+    >>> count(1, "token"), count(1200, "token")
+    ('1 token', '1,200 tokens')
+    """
+    return f"{number:,} {noun if number == 1 else noun + 's'}"

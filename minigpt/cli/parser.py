@@ -1,104 +1,125 @@
-"""Turn the command line into a command and its options.
+"""Parse the command line into a command and its options.
 
-The training options are made from the fields of `GPTConfig` and `TrainConfig`.
+The options of `train` are made from the fields of `GPTConfig` and `TrainConfig`.
 """
 
+import math
+import os
 import re
-from argparse import Action
-from collections.abc import Sequence
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any
-
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from typing import Any, NoReturn
 
 from minigpt.config import PRESETS, GPTConfig, TrainConfig
 from minigpt.paths import DATA
 
-CONFIG_FIELDS = {
-    field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)
-}
-WRONG_TYPE = re.compile(
-    r'Parser key "(?P<key>\w+)":\s*'
-    r"Expected a <class '(?P<type>\w+)'>\. Got value: (?P<value>.*)",
-    re.DOTALL,
-)
-TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+OPTION = re.compile(r"--[a-z][\w-]*(?==|$)")
 
 
 class CommandLineError(ValueError):
     """The command line cannot be understood."""
 
 
-class Help(DefaultHelpFormatter):
-    """Leaves the help of an option as it was written, without types and defaults."""
-
-    def _get_help_string(self, action: Action) -> str:
-        return action.help or ""
-
-
 class Parser(ArgumentParser):
-    """An argument parser whose complaint is one line that says where help is."""
+    """An argument parser that raises its errors, each in one line."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(formatter_class=Help, **kwargs)
+        super().__init__(allow_abbrev=False, **kwargs)
 
-    def format_help(self, *args: Any, **kwargs: Any) -> str:
-        """Return the help, options spelled with hyphens."""
-        return _hyphenated(super().format_help(*args, **kwargs)).rstrip() + "\n"
-
-    def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
-        """Raise CommandLineError, the message in one line."""
-        message = WRONG_TYPE.sub(_describe_wrong_type, message).rstrip(".")
-        message = _hyphenated(message[:1].lower() + message[1:])
-        raise CommandLineError(f"{message} (see 'minigpt --help')")
+    def error(self, message: str) -> NoReturn:
+        """Raise CommandLineError, saying where help is."""
+        message = message.removeprefix("argument ").replace(": must be", " must be")
+        raise CommandLineError(f"{message} (see '{self.prog} --help')")
 
 
-def _describe_wrong_type(match: re.Match) -> str:
-    wanted = TYPES.get(match["type"], f"of type {match['type']}")
-    return f"--{match['key']} must be {wanted}, not {match['value']}"
+def parse(argv: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the command and its options.
 
-
-def _hyphenated(text: str) -> str:
-    return re.sub(r"--[a-z]\w+", lambda m: m[0].replace("_", "-"), text)
-
-
-def _at_home(value: Any) -> Any:
-    """Return a path with ~ replaced, which shells do not do in --data-dir=~/x."""
-    with suppress(RuntimeError):  # there is no such user
-        return value.expanduser() if isinstance(value, Path) else value
-    return value
-
-
-def _underscored(word: str) -> str:
-    # A value may begin with hyphens too, but hardly be a name or end in "=...".
-    name = re.compile(r"(?<=^--)[a-z][\w-]*(?==|$)")
-    return name.sub(lambda m: m[0].replace("-", "_"), word)
-
-
-def parse(argv: Sequence[str]) -> tuple[str, dict]:
-    """Return the command's name and its options.
-
-    Of `train`, the options that were given and are fields of a config come together
-    as "changes": the rest of the config is the preset's.
+    The options of `train` that are fields of a config are collected in "changes": only
+    those that were given, as the preset or the checkpoint decides the others.
 
     Options may be written with hyphens or underscores: `--n-layer`, `--n_layer`.
 
     Raises:
-        CommandLineError: in one line, if it makes no sense.
+        CommandLineError: in one line, if an argument is unknown, missing or of another
+            type.
     """
-    parser = _make_parser()
-    words = [_underscored(word) for word in argv]
-    parsed = parser.parse_args(words)
-    options = {k: _at_home(v) for k, v in parsed[parsed.command].as_dict().items()}
-    if parsed.command == "train":
-        given = parser.parse_args(words, defaults=False)["train"].as_dict()
-        options = {
-            **{k: v for k, v in options.items() if k not in CONFIG_FIELDS},
-            "changes": {k: v for k, v in given.items() if k in CONFIG_FIELDS},
-        }
-    return parsed.command, options
+    options = vars(_make_parser().parse_args([_hyphenated(word) for word in argv]))
+    command = options.pop("command")
+    if command is None:
+        raise CommandLineError(f"give a command, one of {', '.join(COMMANDS)}")
+    if command == "train":
+        names = [
+            field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)
+        ]
+        changes = {name: options.pop(name) for name in names if name in options}
+        _check_warmup(changes, options["preset"] or "laptop", options["resume"])
+        options["changes"] = changes
+    return command, options
+
+
+def _check_warmup(changes: dict[str, Any], preset: str, resume: str | None) -> None:
+    if changes.get("minutes"):
+        return
+    longest = changes.get("max_iters")
+    if longest is None and resume is None and preset in PRESETS:
+        longest = PRESETS[preset].training.max_iters
+    if "warmup_iters" in changes and longest and changes["warmup_iters"] > longest:
+        raise CommandLineError(
+            f"--warmup-iters ({changes['warmup_iters']}) must not be above --max-iters "
+            f"({longest}): the learning rate would never reach its peak"
+        )
+
+
+def _hyphenated(word: str) -> str:
+    name = OPTION.match(word)
+    return name[0].replace("_", "-") + word[name.end() :] if name else word
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"must be a whole number, not {text}") from None
+
+
+def _number(text: str) -> float:
+    with suppress(ValueError):
+        if math.isfinite(float(text)):
+            return float(text)
+    raise ArgumentTypeError(f"must be a number, not {text}")
+
+
+def _true_or_false(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ArgumentTypeError(f"must be true or false, not {text}")
+    return text.lower() == "true"
+
+
+def _path(text: str) -> Path:
+    """Return the path with ~ replaced, which shells do not do in --data-dir=~/x."""
+    with suppress(RuntimeError):  # there is no such user
+        return Path(text).expanduser()
+    return Path(text)
+
+
+def _prompt(text: str) -> str:
+    """Return what was typed, also where the locale is not that of the terminal."""
+    with suppress(UnicodeError):
+        return os.fsencode(text).decode("utf-8")
+    return text
+
+
+TYPES: dict[Any, Callable[[str], Any]] = {
+    int: _whole_number,
+    float: _number,
+    bool: _true_or_false,
+    str: str,
+}
 
 
 def _make_parser() -> Parser:
@@ -106,123 +127,139 @@ def _make_parser() -> Parser:
         prog="minigpt",
         description="A GPT small enough to read and to train on a laptop.",
     )
-    commands = parser.add_subcommands(required=True, dest="command")
-    commands.add_subcommand("prepare", _prepare_parser(), help="text to ids on disk")
-    commands.add_subcommand("train", _train_parser(), help="train a model on them")
-    commands.add_subcommand(
-        "generate", _generate_parser(), help="write text; without --prompt, a session"
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="command"
     )
-    commands.add_subcommand("doctor", Parser(), help="check this machine")
-    commands.add_subcommand(
-        "progress", _progress_parser(), help="see which exercises are solved"
-    )
+    for name, (summary, add_options) in COMMANDS.items():
+        about = add_options.__doc__ or summary
+        add_options(commands.add_parser(name, help=summary, description=about))
     return parser
 
 
-def _prepare_parser() -> Parser:
-    parser = Parser()
-    parser.add_argument(
+def _add_prepare(parser: Parser) -> None:
+    """Turn a text into token ids, and write them to disk."""
+    add = parser.add_argument
+    add(
         "source",
         nargs="?",
-        type=str,
-        help="fables, fables-ru, shakespeare, or a text file; without it, "
-        "data/input.txt if it is there, else the fables",
+        help="fables, fables-ru, shakespeare, or the path of a text file; default: "
+        "data/input.txt if that exists, otherwise fables",
     )
-    parser.add_argument(
-        "--tokenizer", type=str, default="char", help="char (if not given), bpe or word"
+    add("--tokenizer", default="char", help="char (the default), bpe or word")
+    add(
+        "--vocab-size",
+        type=_whole_number,
+        help="largest number of tokens; default: 1000 for bpe, 5000 for word",
     )
-    parser.add_argument(
-        "--vocab_size", type=int, help="tokens at most: 1000 for bpe, 5000 for word"
-    )
-    parser.add_argument("--data_dir", type=Path, default=DATA, help="where to write")
-    return parser
+    add("--data-dir", type=_path, default=DATA, help="folder to write to")
 
 
-def _train_parser() -> Parser:
-    parser = Parser(
-        description="What is not given below is the preset's, or, with --resume, the "
-        "checkpoint's."
-    )
+def _add_train(parser: Parser) -> None:
+    """Train a model on the prepared text. Options that are not given have the values
+    of the preset or, with --resume, of the checkpoint."""
     presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    parser.add_argument("--preset", type=str, help=f"{presets}. Without it: laptop")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--preset", help=f"{presets}. Default: laptop")
+    add(
         "--resume",
         nargs="?",
         const="furthest",
-        type=str,
-        help="continue the furthest checkpoint in --out_dir, or the one named",
+        help="continue from this checkpoint, or from the furthest one in --out-dir",
     )
-    parser.add_argument(
-        "--data_dir", type=Path, default=DATA, help="where 'prepare' wrote"
-    )
-    parser.add_argument(
-        "--out_dir",
-        type=Path,
-        help="where checkpoints go; without it, checkpoints/, or the folder of the "
+    add("--data-dir", type=_path, default=DATA, help="folder that 'prepare' wrote to")
+    add(
+        "--out-dir",
+        type=_path,
+        help="folder for checkpoints; default: checkpoints/, or the folder of the "
         "checkpoint that --resume names",
     )
-    parser.add_argument(
+    add(
         "--export",
-        type=Path,
-        help="also write the finished model there in 16 bits, to be shipped: half the "
-        "size, not to be trained on",
+        type=_path,
+        help="also write the finished model to this file with its weights in 16 bits: "
+        "half the size, for generating only",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_class_arguments(GPTConfig, skip={"vocab_size"})
-    parser.add_class_arguments(TrainConfig)
-    return parser
+    add("--quiet", action="store_true", help="no progress bar")
+    for config in GPTConfig, TrainConfig:
+        _add_fields(parser, config)
 
 
-def _generate_parser() -> Parser:
-    parser = Parser(
-        description="In a session the options given are what an empty answer takes."
+def _add_fields(parser: Parser, config: type) -> None:
+    """Add an option for each field of a config, with the help of its docstring."""
+    title, _, rest = cleandoc(config.__doc__ or "").partition("\n\n")
+    args = rest.partition("Args:\n")[2].partition("\n\n")[0]
+    helps = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", args, re.MULTILINE))
+    group = parser.add_argument_group(title.rstrip("."))
+    for field in fields(config):
+        if field.name != "vocab_size":  # the prepared text decides it
+            group.add_argument(
+                "--" + field.name.replace("_", "-"),
+                type=TYPES[field.type],
+                default=SUPPRESS,
+                metavar="{true,false}" if field.type is bool else None,
+                help=" ".join(helps.get(field.name, "").split()).replace("%", "%%"),
+            )
+
+
+def _add_generate(parser: Parser) -> None:
+    """Write text with a trained model: one text with --prompt, otherwise as many as
+    you like in a session, where these options are the default answers."""
+    add = parser.add_argument
+    add("--prompt", type=_prompt, help="text to continue")
+    add(
+        "--length",
+        type=_whole_number,
+        help="number of tokens to write; default: 200, in a session 50",
     )
-    parser.add_argument("--prompt", type=str, help="the text to go on from")
-    parser.add_argument(
-        "--length", type=int, help="tokens to write: 200, in a session 50"
-    )
-    parser.add_argument(
+    add(
         "--temperature",
-        type=float,
+        type=_number,
         default=0.8,
-        help="0.8 if not given; lower is more careful, higher is wilder",
+        help="low values give careful text, high values wild text; default: 0.8",
     )
-    parser.add_argument(
-        "--top_k",
-        type=int,
-        help="draw from that many most probable tokens: 50, or all if fewer",
+    add(
+        "--top-k",
+        type=_whole_number,
+        help="draw from this many most probable tokens; default: 50, or all if fewer",
     )
-    parser.add_argument(
-        "--top_p",
-        type=float,
+    add(
+        "--top-p",
+        type=_number,
         default=1.0,
-        help="draw from the most probable tokens that reach this share together",
+        help="draw from the fewest most probable tokens whose probabilities add up to "
+        "this; default: 1, all of them",
     )
-    parser.add_argument(
-        "--greedy", action="store_true", help="always the most probable token"
-    )
-    parser.add_argument(
-        "--seed", type=int, help="the same seed writes the same text again"
-    )
-    parser.add_argument(
+    add("--greedy", action="store_true", help="always take the most probable token")
+    add("--seed", type=_whole_number, help="the same seed gives the same text again")
+    add(
         "--checkpoint",
-        type=Path,
-        help="a .pt file; without it, your own model_final.pt, or else the one shipped",
+        type=_path,
+        help="a .pt file; default: your own model_final.pt if there is one, otherwise "
+        "the model that comes with the course",
     )
-    parser.add_argument(
-        "--lang", type=str, help="of a session: en or ru; without it, your locale's"
-    )
-    return parser
+    add("--lang", help="language of a session, en or ru; default: that of your locale")
 
 
-def _progress_parser() -> Parser:
-    parser = Parser(
-        description="Reads the verdicts that are saved in notebooks; runs nothing."
-    )
+def _add_doctor(parser: Parser) -> None:
+    """Check this computer and the installation, and say what to do about problems."""
+
+
+def _add_progress(parser: Parser) -> None:
+    """Show which exercises are solved, from the verdicts that are saved in the
+    notebooks. No notebook is run."""
     parser.add_argument(
         "folder",
         nargs="?",
-        type=Path,
-        help="where the notebooks are, a folder for each learner; without it, your own",
+        type=_path,
+        help="folder of the notebooks, with a folder for each learner; default: your "
+        "own notebooks",
     )
-    return parser
+
+
+COMMANDS = {
+    "prepare": ("turn a text into token ids on disk", _add_prepare),
+    "train": ("train a model on the prepared text", _add_train),
+    "generate": ("write text with a trained model", _add_generate),
+    "doctor": ("check this computer and the installation", _add_doctor),
+    "progress": ("show which exercises are solved", _add_progress),
+}

@@ -12,11 +12,11 @@ from minigpt.course.exercises.progress import (
     class_of,
     stumbling_blocks,
 )
-from minigpt.paths import HOME
+from minigpt.paths import NOTEBOOKS
 
 MOST_BLOCKS = 5
 LESSON = re.compile(
-    "|".join(path.stem for path in (HOME / "notebooks").glob("0*.ipynb"))
+    "|".join(path.stem for path in NOTEBOOKS.glob("0*.ipynb"))
     + r"|\(\d+\)|-Copy\d*"  # a browser's second download, JupyterLab's duplicate
 )
 
@@ -27,7 +27,7 @@ def run(folder: Path | None) -> None:
     Raises:
         ValueError: there are no notebooks in the folder.
     """
-    folder = HOME / "notebooks" if folder is None else folder
+    folder = NOTEBOOKS if folder is None else folder
     notebooks = {path: owner(path, folder) for path in notebooks_in(folder)}
     if not notebooks:
         raise ValueError(f"there are no notebooks in {folder}")

@@ -1,4 +1,4 @@
-"""Hold everything a console session says, in every language it speaks."""
+"""Hold the messages of a console session in every language that it speaks."""
 
 import os
 import re
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 TEXTS = {
     "en": {
-        "hello": "Begin a text, and the model goes on. Enter takes the answer in "
-        "brackets, exit ends the session, Ctrl-C stops a text.",
+        "hello": "Begin a text, and the model continues it. Press Enter for the answer "
+        "in brackets, Ctrl-C to stop a text; type exit to end the session.",
         "prompt": "Enter the beginning of a text",
-        "length": "How many tokens to write, {low} to {high}",
+        "length": "Number of tokens to write, {low} to {high}",
         "temperature": "Temperature, {low} to {high}",
-        "top_k": "Draw from how many of the most probable tokens (top-k), "
-        "{low} to {high}",
+        "top_k": "Number of most probable tokens to draw from (top-k), {low} to {high}",
         "sample": "Draw at random (yes/no)",
         "yes": "yes",
         "no": "no",
         "no_prompt": "Write at least one character.",
-        "unknown": "Unknown character {character} at position {position} (counted "
-        "from 1): the text that the model learned from does not have it. Leave it out.",
+        "unknown": "Unknown character {character} at position {position} (counting "
+        "from 1): it is not in the text that the model was trained on. Leave it out.",
+        "unknown_words": "Unknown to the model, read as <unk>: {words}",
         "no_number": "{answer} is not a number from {low} to {high}.",
         "no_whole_number": "{answer} is not a whole number from {low} to {high}.",
         "no_choice": "{answer} is neither yes nor no.",
@@ -39,6 +39,7 @@ TEXTS = {
         "no_prompt": "Введите хотя бы один символ.",
         "unknown": "Неизвестный символ {character}, позиция {position} (считая с 1): "
         "в тексте, на котором училась модель, его нет. Введите текст без него.",
+        "unknown_words": "Модель не знает и читает как <unk>: {words}",
         "no_number": "«{answer}» — не число от {low} до {high}.",
         "no_whole_number": "«{answer}» — не целое число от {low} до {high}.",
         "no_choice": "«{answer}» — не «да» и не «нет».",
@@ -56,10 +57,10 @@ EXIT = {"exit", "quit", "выход"}
 def choose_language(
     wanted: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> str:
-    """Return the language asked for, or else the locale's, or else English.
+    """Return the language asked for, otherwise the locale's if known, or English.
 
     Raises:
-        ValueError: nobody has translated the session to the language asked for.
+        ValueError: there is no translation into the language asked for.
     """
     if wanted is not None:
         if wanted not in TEXTS:
@@ -79,7 +80,7 @@ def format_number(number: float, language: str) -> str:
     >>> format_number(0.8, "en"), format_number(0.8, "ru")
     ('0.8', '0,8')
     """
-    text = f"{number:g}"
+    text = str(number) if isinstance(number, int) else f"{number:g}"
     return text.replace(".", ",") if language == "ru" else text
 
 

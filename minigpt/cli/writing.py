@@ -1,4 +1,4 @@
-"""Go on from a prompt with a trained model, in pieces of text that can be shown."""
+"""Continue a prompt with a trained model, and print the text while it is written."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from minigpt.checkpoint import Checkpoint
 from minigpt.decoding import generate
 from minigpt.sampling import DEFAULT_TOP_K, check_seed, check_settings
-from minigpt.tokenizer import stream_text
+from minigpt.tokenizer import WordTokenizer, stream_text, visible
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to write. None stands for what the user has left open."""
+    """How to write; None for what the user has not chosen."""
 
     length: int | None = None
     temperature: float = 0.8
@@ -22,12 +22,12 @@ class Settings:
     seed: int | None = None
 
     def check(self, vocab_size: int) -> None:
-        """Raise ValueError if one of them is out of its range."""
+        """Raise ValueError if a setting is out of its range."""
         check_settings(self.temperature, self.top_k, self.top_p)
         if self.top_k is not None and self.top_k > vocab_size:
             raise ValueError(
-                f"top-k ({self.top_k}) must not be above the {vocab_size} tokens of "
-                "the vocabulary"
+                f"top-k ({self.top_k}) must not be above the vocabulary size "
+                f"({vocab_size})"
             )
         if self.seed is not None:
             check_seed(self.seed)
@@ -36,10 +36,11 @@ class Settings:
 def continuation(
     checkpoint: Checkpoint, prompt: str, settings: Settings, usual_length: int
 ) -> Iterator[str]:
-    """Return the text after the prompt in pieces, as they are written.
+    """Yield the text after the prompt piece by piece, as it is generated.
 
     Raises:
-        ValueError: at once, if the prompt or a setting will not do.
+        ValueError: at once, if the prompt cannot be encoded or a setting is out of its
+            range.
     """
     tokenizer, length = checkpoint.tokenizer, settings.length
     settings.check(tokenizer.vocab_size)
@@ -56,8 +57,19 @@ def continuation(
     return stream_text(tokenizer, ids)
 
 
+def unknown_words(checkpoint: Checkpoint, prompt: str) -> str:
+    """Return the words of the prompt that the model reads as <unk>, as a list to show.
+
+    It is empty unless the model was trained on words.
+    """
+    tokenizer = checkpoint.tokenizer
+    if not isinstance(tokenizer, WordTokenizer):
+        return ""
+    return ", ".join(map(visible, tokenizer.unknown_words(prompt)))
+
+
 def show(pieces: Iterable[str]) -> None:
-    """Write the pieces to standard output, each at once, and end the line."""
+    """Print the pieces, each as soon as it is there, and end the line."""
     for piece in pieces:
         print(piece, end="", flush=True)
     print(flush=True)

@@ -1,4 +1,4 @@
-"""Turn text into ids and back: by characters, byte pairs or words."""
+"""Turn text into token ids and back: by characters, byte pairs or words."""
 
 from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, as_ids, visible
 from minigpt.tokenizer.bpe import (
@@ -12,7 +12,7 @@ from minigpt.tokenizer.bpe import (
 )
 from minigpt.tokenizer.char import CharTokenizer
 from minigpt.tokenizer.streaming import stream_text
-from minigpt.tokenizer.vocab import (
+from minigpt.tokenizer.vocab_json import (
     load_tokenizer,
     tokenizer_from_dict,
     tokenizer_to_json,

@@ -1,7 +1,9 @@
-"""Say what every tokenizer offers, and check what it is given."""
+"""Define the interface of all tokenizers, and check their arguments."""
 
+import reprlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from numbers import Integral
 from operator import index
 from typing import Any, Protocol
 
@@ -10,13 +12,13 @@ MAX_VOCAB_SIZE = 65_536
 
 
 class Tokenizer(Protocol):
-    """Text to ids and back: what the rest of the package relies on."""
+    """The interface of all tokenizers: text to token ids and back."""
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the text."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids."""
+        """Return the text of the ids, any one-dimensional integers."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return strings, ints and lists from which the tokenizer can be rebuilt."""
@@ -31,7 +33,7 @@ class Tokenizer(Protocol):
 
 
 def visible(text: str) -> str:
-    r"""Return the text with everything that leaves no ink made visible.
+    r"""Return the text with spaces, line ends and control characters made visible.
 
     >>> visible("to be,\n\tor\0")
     'to␣be,⏎\\tor\\x00'
@@ -58,10 +60,12 @@ def describe_character(character: str) -> str:
 
 
 def check_text(text: str) -> None:
-    """Raise ValueError if the text holds half a surrogate pair.
+    """Raise ValueError unless the text is a string that UTF-8 can store.
 
-    Python strings can hold one, UTF-8 files and bytes cannot.
+    Python strings can hold half a surrogate pair, UTF-8 files and bytes cannot.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"a text must be a string, not {reprlib.repr(text)}")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -80,31 +84,41 @@ def as_ids(ids: Any) -> list[int]:
     Raises:
         ValueError: they are not one-dimensional, or not integers.
     """
+    shape = tuple(getattr(ids, "shape", [1]))
+    what = reprlib.repr(ids) if len(shape) == 1 else f"of shape {shape}"
     try:
         values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
         if not isinstance(values, list) or any(isinstance(i, bool) for i in values):
             raise TypeError
         return [index(i) for i in values]
     except TypeError:
-        shape = getattr(ids, "shape", None)
-        what = f"shape {tuple(shape)}" if shape is not None else type(ids).__name__
         raise ValueError(
             f"ids must be whole numbers in one dimension, not {what}"
         ) from None
 
 
-def check_ids(ids: Sequence[int], vocab_size: int) -> None:
-    """Raise ValueError naming the first of the ids that stands for no token."""
+def known_ids(ids: Any, vocab_size: int) -> list[int]:
+    """Return the ids as a list of ints.
+
+    Raises:
+        ValueError: they are not integers, or one of them is not below vocab_size.
+    """
+    ids = as_ids(ids)
     for position, i in enumerate(ids):
         if not 0 <= i < vocab_size:
             raise ValueError(
-                f"id {i} at position {position} stands for no token: "
-                f"ids of this tokenizer are from 0 to {vocab_size - 1}"
+                f"id {i} at position {position} is not in the vocabulary: the ids of "
+                f"this tokenizer are from 0 to {vocab_size - 1}"
             )
+    return ids
 
 
 def check_vocab_size(vocab_size: int, smallest: int = 1) -> None:
     """Raise ValueError unless ids below vocab_size fit into 16 bits."""
+    if not isinstance(vocab_size, Integral) or isinstance(vocab_size, bool):
+        raise ValueError(
+            f"the vocabulary size must be a whole number, not {vocab_size!r}"
+        )
     if not smallest <= vocab_size <= MAX_VOCAB_SIZE:
         raise ValueError(
             f"the vocabulary size must be from {smallest} to {MAX_VOCAB_SIZE:,}, "

@@ -1,4 +1,4 @@
-"""Learn a vocabulary of byte sequences by merging bytes within words, as GPT-2 did.
+"""Tokenize a text by byte pairs (byte-pair encoding, BPE), as GPT-2 did.
 
 Sources: Gage (1994) for the algorithm, Sennrich et al. (2016) for merging within
 words, Radford et al. (2019) for bytes.
@@ -13,17 +13,18 @@ from itertools import pairwise
 from typing import Any
 
 from minigpt.tokenizer.base import (
-    check_ids,
+    as_ids,
     check_text,
     check_vocab_size,
+    known_ids,
     visible,
 )
 
 Pair = tuple[int, int]
-# A word as the ids it is made of, and how often it comes in the text.
+# The ids of a word, and the number of its occurrences in the text.
 Word = tuple[Sequence[int], int]
 
-# GPT-2's numbers for the 256 bytes: first those that print in Latin-1 (so "!" is 0),
+# GPT-2's ids of the 256 bytes: first those that are printable in Latin-1 (so "!" is 0),
 # then the rest. Ties are broken by id, so this order decides which merges are learned.
 _PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 _BYTE_OF_ID = bytes(_PRINTABLE + [b for b in range(256) if b not in _PRINTABLE])
@@ -34,7 +35,7 @@ MAX_BYTES = 2**26
 
 
 def byte_ids(text: str) -> list[int]:
-    """Return an id from 0 to 255 for each byte of the text in UTF-8.
+    """Return the ids, from 0 to 255, of the bytes of the text in UTF-8.
 
     >>> byte_ids("The é")
     [51, 71, 68, 220, 127, 102]
@@ -43,18 +44,18 @@ def byte_ids(text: str) -> list[int]:
 
 
 class BPETokenizer:
-    """Byte-pair encoding: 256 bytes, and tokens made of two earlier tokens each.
+    """Byte-pair encoding: one token per byte, and one for each merge of two tokens.
 
-    Every text can be encoded, as every byte has an id. Ids, merges and their order
-    are those of Hugging Face's `tokenizers` trained in GPT-2's way (`ByteLevel`).
+    Every text can be encoded, because every byte has an id. Ids, merges and their order
+    are those of Hugging Face's `tokenizers` trained like GPT-2 (`ByteLevel`).
     Sources: Sennrich et al. (2016), Radford et al. (2019).
 
     Args:
-        merges: the two ids that make token 256, those that make token 257, and so on.
+        merges: the pair of ids that makes token 256, the one for 257, and so on.
 
     Raises:
-        ValueError: a merge uses an id that does not exist yet or makes a token that
-            exists already, or there are too many.
+        ValueError: a merge has an id that does not exist yet or results in a token that
+            exists already, or there are too many merges.
 
     >>> tokenizer = BPETokenizer.train("low lower lowest slow", vocab_size=259)
     >>> tokenizer.tokens[256:]
@@ -66,7 +67,7 @@ class BPETokenizer:
     """
 
     def __init__(self, merges: Iterable[Pair]) -> None:
-        self.merges = [(first, second) for first, second in merges]
+        self.merges = [_as_pair(merge) for merge in merges]
         check_vocab_size(self.vocab_size, smallest=256)
         self._bytes = _bytes_of_tokens(self.merges)
         self._new_ids = {pair: 256 + n for n, pair in enumerate(self.merges)}
@@ -74,13 +75,13 @@ class BPETokenizer:
 
     @classmethod
     def train(cls, text: str, vocab_size: int = 1000) -> "BPETokenizer":
-        """Return a tokenizer for text like this one.
+        """Return a tokenizer trained on the text.
 
         It has fewer than vocab_size tokens if the text has no more pairs to merge.
 
         Raises:
-            ValueError: vocab_size is below 256 or above 65,536, or the text holds a
-                lone surrogate.
+            ValueError: vocab_size is below 256 or above 65,536, or the text is not a
+                string that UTF-8 can store.
         """
         check_vocab_size(vocab_size, smallest=256)
         check_text(text)
@@ -90,12 +91,12 @@ class BPETokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V: the bytes and the merges."""
+        """V, the number of tokens: 256 and one per merge."""
         return 256 + len(self.merges)
 
     @property
     def tokens(self) -> list[str]:
-        r"""The text of each id, of cut characters the bytes (as in `\xc3`)."""
+        r"""The text of each id; the bytes of incomplete characters as in `\xc3`."""
         return [visible(b.decode("utf-8", "backslashreplace")) for b in self._bytes]
 
     def encode(self, text: str) -> list[int]:
@@ -121,12 +122,10 @@ class BPETokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids, or raise ValueError at one out of range.
 
-        A token may end in the middle of a character: half a character at the end, or
-        bytes that make none, come back as "�".
+        Bytes that are no UTF-8, such as half a character at the end, become "�".
         """
-        ids = list(ids)
-        check_ids(ids, self.vocab_size)
-        return b"".join([self._bytes[i] for i in ids]).decode("utf-8", "replace")
+        tokens = [self._bytes[i] for i in known_ids(ids, self.vocab_size)]
+        return b"".join(tokens).decode("utf-8", "replace")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
@@ -136,7 +135,7 @@ class BPETokenizer:
     def from_dict(cls, fields: dict[str, Any]) -> "BPETokenizer":
         """Return the tokenizer of a `to_dict`, or raise ValueError."""
         merges = fields.get("merges")
-        if not isinstance(merges, list) or not all(map(_is_pair, merges)):
+        if not isinstance(merges, list):
             raise ValueError('"merges" must be a list of pairs of ids')
         return cls(merges)
 
@@ -144,14 +143,15 @@ class BPETokenizer:
         return f"<BPETokenizer of {self.vocab_size} tokens>"
 
 
-def _is_pair(value: object) -> bool:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return False
-    return all(type(i) is int for i in value)
+def _as_pair(merge: Any) -> Pair:
+    ids = as_ids(merge)
+    if len(ids) != 2:
+        raise ValueError(f"a merge is a pair of ids, not {ids}")
+    return ids[0], ids[1]
 
 
 def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
-    """Return the bytes of each id, or raise ValueError at an impossible merge."""
+    """Return the bytes of each id, or raise ValueError at an invalid merge."""
     tokens = [bytes([b]) for b in _BYTE_OF_ID]
     seen = set(tokens)
     total = 256
@@ -174,7 +174,7 @@ def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
 
 
 def count_pairs(words: Iterable[Word]) -> Counter[Pair]:
-    """Return how often each pair of neighbours comes in the words.
+    """Return how often each pair of adjacent ids occurs in the words.
 
     >>> count_pairs([([1, 2, 1, 2], 10), ([2, 1], 1)])
     Counter({(1, 2): 20, (2, 1): 11})
@@ -187,7 +187,7 @@ def count_pairs(words: Iterable[Word]) -> Counter[Pair]:
 
 
 def most_frequent(counts: Counter[Pair]) -> Pair:
-    """Return the pair with the highest count, and of equals the one of lowest ids.
+    """Return the pair with the highest count; of equals, the one with the lowest ids.
 
     >>> most_frequent(Counter({(7, 1): 5, (2, 9): 5, (2, 3): 4}))
     (2, 9)
@@ -200,7 +200,7 @@ def most_frequent(counts: Counter[Pair]) -> Pair:
 
 
 def merge_pair(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
-    """Return the ids with a new id wherever the pair stood, from left to right.
+    """Return the ids with every occurrence of the pair replaced, from left to right.
 
     >>> merge_pair([1, 2, 3, 1, 2], (1, 2), 9)
     [9, 3, 9]
@@ -220,9 +220,8 @@ def merge_pair(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
 def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pair]:
     """Return the pairs to merge, in order; first_id is the id of the first merge.
 
-    There are fewer than n_merges if every word has become a single id before. The
-    pairs are counted once and then kept up to date: a merge looks only at the words
-    that hold its pair.
+    There are fewer than n_merges if no word has a pair left. The pairs are counted only
+    once: a merge updates the counts in the words that contain its pair.
 
     >>> learn_merges([([1, 2, 1, 2], 10), ([2, 1], 1)], n_merges=9, first_id=3)
     [(1, 2), (3, 3), (2, 1)]
@@ -253,7 +252,7 @@ def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pa
 def _changed_pairs(
     merged: Sequence[int], pair: Pair, new_id: int
 ) -> Iterator[tuple[Pair, Pair]]:
-    """Yield each pair that holds the new id, what it was before the merge first."""
+    """Yield each pair with the new id: as it was before the merge, and as it is now."""
     first, second = pair
     for left, right in pairwise(merged):
         if new_id in (left, right):
@@ -268,22 +267,22 @@ def _subtract(counts: Counter[Pair], pair: Pair, count: int) -> None:
         del counts[pair]
 
 
-# GPT-2's pattern is written with \p{L}, \p{N} and Unicode's \s, which `re` lacks, so
-# this is its ASCII half. `split_words` runs it over a stand-in for the text.
+# GPT-2's pattern, in which \p{L} and \p{N}, which `re` lacks, are ASCII letters and
+# digits. `split_words` applies it to a text with ASCII characters of the same kinds.
 _WORD = re.compile(
     r"""'s|'t|'re|'ve|'m|'ll|'d"""  # the ends of I'm, we'll, ...
     r"""| ?[A-Za-z]+"""  # letters, with the space before them
     r"""| ?[0-9]+"""  # digits
-    r"""| ?[^\sA-Za-z0-9]+"""  # whatever else leaves ink
-    r"""|\s+(?!\S)|\s+""",  # spaces, but the last goes with the word after it
+    r"""| ?[^\sA-Za-z0-9]+"""  # punctuation and symbols
+    r"""|\s+(?!\S)|\s+""",  # spaces, but the last one belongs to the next word
     re.ASCII,
 )
 
 
 def split_words(text: str) -> list[str]:
-    r"""Return the words of the text, spaces included: joined they are the text.
+    r"""Split the text into words, spaces included, as GPT-2 does.
 
-    Characters that Python's Unicode tables do not know yet count as punctuation.
+    Characters that Python's version of Unicode does not know count as punctuation.
     Source: `encoder.py` of GPT-2 (Radford et al., 2019).
 
     >>> split_words("We'll see:  42 crows!\n")

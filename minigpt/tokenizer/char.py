@@ -1,25 +1,27 @@
-"""Give every character of a text an id of its own."""
+"""Tokenize a text by characters."""
 
 from collections.abc import Iterable
 from typing import Any
+from unicodedata import normalize
 
 from minigpt.tokenizer.base import (
-    check_ids,
+    MAX_VOCAB_SIZE,
     check_text,
-    check_vocab_size,
     describe_character,
+    known_ids,
     visible,
 )
 
 
 class CharTokenizer:
-    """One token per character. What it has not seen in its text it refuses.
+    """One token per character; a character outside the vocabulary is an error.
 
     Args:
-        characters: the character of id 0, of id 1, and so on.
+        characters: the vocabulary, the character with id 0 first.
 
     Raises:
-        ValueError: there are no characters, one comes twice, or there are too many.
+        ValueError: there are no characters, one comes twice, or there are more than
+            65,536.
 
     >>> tokenizer = CharTokenizer.from_text("hello")
     >>> tokenizer.characters
@@ -32,10 +34,14 @@ class CharTokenizer:
 
     def __init__(self, characters: str) -> None:
         if not characters:
-            raise ValueError("the text is empty: give one whose characters to learn")
+            raise ValueError("the text is empty: use one with characters in it")
         check_text(characters)
-        check_vocab_size(len(characters))
-        self.characters = characters
+        if len(characters) > MAX_VOCAB_SIZE:
+            raise ValueError(
+                f"the text has {len(characters):,} different characters, and at most "
+                f"{MAX_VOCAB_SIZE:,} can have an id: use --tokenizer bpe"
+            )
+        self.characters = str(characters)
         self._ids = {character: i for i, character in enumerate(characters)}
         if len(self._ids) < len(characters):
             raise ValueError("the characters of a vocabulary must all be different")
@@ -48,31 +54,39 @@ class CharTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, how many different characters there are."""
+        """V, the number of different characters."""
         return len(self.characters)
 
     @property
     def tokens(self) -> list[str]:
-        """The characters, space and newline as visible signs."""
+        """The characters, with spaces and line ends made visible."""
         return [visible(character) for character in self.characters]
 
     def encode(self, text: str) -> list[int]:
-        """Return one id per character, or raise ValueError at an unknown one."""
+        """Return one id per character.
+
+        A text with characters that are not in the vocabulary is encoded in its composed
+        form (Unicode NFC), in which "и" and a breve are "й".
+
+        Raises:
+            ValueError: a character is not in the vocabulary even so.
+        """
+        check_text(text)
+        if not self._ids.keys() >= set(text):
+            text = normalize("NFC", text)
         try:
             return [self._ids[character] for character in text]
         except KeyError:
             position = next(i for i, c in enumerate(text) if c not in self._ids)
             raise ValueError(
                 f"unknown character {describe_character(text[position])} at position "
-                f"{position}: it is not among the {self.vocab_size} characters this "
-                "tokenizer was made from; remove it, or prepare data that hold it"
+                f"{position}: it is not in the vocabulary of this tokenizer; remove "
+                "it, or prepare a text that has it"
             ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids, or raise ValueError at one out of range."""
-        ids = list(ids)
-        check_ids(ids, self.vocab_size)
-        return "".join([self.characters[i] for i in ids])
+        return "".join([self.characters[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""

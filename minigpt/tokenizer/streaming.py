@@ -1,4 +1,4 @@
-"""Turn ids into text while they are still coming."""
+"""Decode ids one by one while they are generated."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,17 +8,20 @@ UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def stream_text(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
-    """Yield the text of the ids piece by piece, each as soon as it is certain.
+    """Yield the text of the ids piece by piece, as soon as each piece is certain.
 
-    Joined, the pieces are `tokenizer.decode(ids)`. A byte-pair token may end in the
-    middle of a character; the piece then waits for the rest of the character.
+    The pieces together are `tokenizer.decode(ids)`. A byte-pair token may end in the
+    middle of a character; its piece is then held back until the character is complete.
+
+    Args:
+        ids: any one-dimensional integers, or an iterator that generates them.
     """
     waiting: list[int] = []
     shown = 0
     for i in ids:
         waiting.append(i)
         text = tokenizer.decode(waiting)
-        # Only a last character that is unreadable so far can change with more bytes.
+        # Only an incomplete last character can change when more bytes follow.
         certain = len(text.removesuffix(UNREADABLE))
         if certain > shown:
             yield text[shown:certain]

@@ -1,11 +1,12 @@
-"""Give the most frequent words of a text an id each, and all others the same one."""
+"""Tokenize a text by words, with one id for all words outside the vocabulary."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
+from unicodedata import is_normalized, normalize
 
-from minigpt.tokenizer.base import check_ids, check_text, check_vocab_size, visible
+from minigpt.tokenizer.base import check_text, check_vocab_size, known_ids, visible
 
 UNKNOWN = "<unk>"
 
@@ -16,16 +17,16 @@ _PIECE = re.compile(r"\w+(?:['’]\w+)*|\s+|[^\w\s]")
 class WordTokenizer:
     """One token per word, run of spaces or punctuation mark.
 
-    Text whose words are all in the vocabulary comes back exactly. Any other word
-    becomes id 0 and is lost: it comes back as "<unk>". That is the price of words, and
-    the reason why GPTs are built on characters or byte pairs.
+    A text whose words are all in the vocabulary can be restored exactly. Any other word
+    is encoded as id 0 and decoded as "<unk>": it is lost, which is why GPTs are built
+    on characters or byte pairs.
 
     Args:
-        words: the word of id 0, which is "<unk>", of id 1, and so on.
+        words: the vocabulary, the word with id 0 first, which is "<unk>".
 
     Raises:
-        ValueError: the first is not "<unk>", one comes twice or is empty, or there are
-            too many.
+        ValueError: the first word is not "<unk>", one comes twice or is empty, or there
+            are more than 65,536.
 
     >>> tokenizer = WordTokenizer.from_text("a crow saw a fox", vocab_size=4)
     >>> tokenizer.words
@@ -37,13 +38,14 @@ class WordTokenizer:
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        if not words or words[0] != UNKNOWN:
+        for word in words:
+            check_text(word)
+        self.words = list(map(str, words))
+        if self.words[:1] != [UNKNOWN]:
             raise ValueError(f"the first word of a vocabulary must be {UNKNOWN!r}")
-        check_vocab_size(len(words))
-        check_text("".join(words))
-        self.words = list(words)
-        self._ids = {word: i for i, word in enumerate(words)}
-        if "" in self._ids or len(self._ids) < len(words):
+        check_vocab_size(len(self.words))
+        self._ids = {word: i for i, word in enumerate(self.words)}
+        if "" in self._ids or len(self._ids) < len(self.words):
             raise ValueError(
                 "the words of a vocabulary must be different and not empty"
             )
@@ -52,8 +54,8 @@ class WordTokenizer:
     def from_text(cls, text: str, vocab_size: int = 5000) -> "WordTokenizer":
         """Return a tokenizer for the most frequent words of the text and "<unk>".
 
-        Of equally frequent words the first in sorted order are kept. There are fewer
-        than vocab_size if the text has fewer.
+        Of equally frequent words the first in sorted order are kept. The vocabulary is
+        smaller than vocab_size if the text has fewer words.
 
         Raises:
             ValueError: the text is empty or holds a lone surrogate, or vocab_size is
@@ -62,30 +64,46 @@ class WordTokenizer:
         check_vocab_size(vocab_size, smallest=2)
         check_text(text)
         if not text:
-            raise ValueError("the text is empty: give one whose words to learn")
+            raise ValueError("the text is empty: use one with words in it")
         counts = Counter(_PIECE.findall(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([UNKNOWN, *ranked[: vocab_size - 1]])
 
     @property
     def vocab_size(self) -> int:
-        """V, how many different words there are, "<unk>" included."""
+        """V, the number of different words, "<unk>" included."""
         return len(self.words)
 
     @property
     def tokens(self) -> list[str]:
-        """The words, spaces and newlines as visible signs."""
+        """The words, with spaces and line ends made visible."""
         return [visible(word) for word in self.words]
 
     def encode(self, text: str) -> list[int]:
-        """Return one id per word, space or mark: 0 for those not in the vocabulary."""
-        return [self._ids.get(piece, 0) for piece in _PIECE.findall(text)]
+        """Return one id per word, run of spaces or mark: 0 if it is unknown.
+
+        A text with unknown words is encoded in its composed form (Unicode NFC).
+        """
+        return [self._ids.get(piece, 0) for piece in self._pieces(text)]
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Return the words of the text that are not in the vocabulary, each once.
+
+        >>> WordTokenizer.from_text("a crow").unknown_words("a fox, a fox")
+        ['fox', ',']
+        """
+        return [p for p in dict.fromkeys(self._pieces(text)) if p not in self._ids]
+
+    def _pieces(self, text: str) -> list[str]:
+        check_text(text)
+        pieces = _PIECE.findall(text)
+        if self._ids.keys() >= set(pieces) or is_normalized("NFC", text):
+            return pieces
+        return _PIECE.findall(normalize("NFC", text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids, or raise ValueError at one out of range."""
-        ids = list(ids)
-        check_ids(ids, self.vocab_size)
-        return "".join([self.words[i] for i in ids])
+        return "".join([self.words[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
@@ -95,7 +113,7 @@ class WordTokenizer:
     def from_dict(cls, fields: dict[str, Any]) -> "WordTokenizer":
         """Return the tokenizer of a `to_dict`, or raise ValueError."""
         words = fields.get("words")
-        if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+        if not isinstance(words, list):
             raise ValueError('"words" must be a list of strings')
         return cls(words)
 

@@ -1,4 +1,4 @@
-"""Choose a tokenizer, save it as `vocab.json` and load it again."""
+"""Train a tokenizer of any kind, write it as `vocab.json` and read it again."""
 
 import json
 from pathlib import Path
@@ -17,17 +17,17 @@ KINDS: dict[str, type[CharTokenizer | BPETokenizer | WordTokenizer]] = {
 
 
 def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Tokenizer:
-    """Return a tokenizer of that kind, learned from the text.
+    """Return a tokenizer of that kind, trained on the text.
 
     Args:
         kind: "char", "bpe" or "word".
-        text: what to learn from.
-        vocab_size: how many tokens at most; None for 1000 (bpe) or 5000 (word). Of
-            characters there are as many as the text has.
+        text: the text to train on.
+        vocab_size: the largest number of tokens; None for 1000 (bpe) or 5000 (word).
+            The characters of the text decide the size of a char tokenizer.
 
     Raises:
-        ValueError: the kind is unknown, the size does not suit it, or the text holds
-            nothing to learn.
+        ValueError: the kind is unknown, the size does not suit it, or the text is
+            empty.
     """
     _check_kind(kind)
     if kind == "bpe":
@@ -36,8 +36,8 @@ def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Toke
         return WordTokenizer.from_text(text, 5000 if vocab_size is None else vocab_size)
     if vocab_size is not None:
         raise ValueError(
-            f"a char tokenizer cannot have {vocab_size} tokens by choice: the "
-            "characters of the text decide it; leave the vocabulary size out"
+            "the characters of the text decide the vocabulary size of a char "
+            f"tokenizer: leave out the {vocab_size}, or use bpe or word"
         )
     return CharTokenizer.from_text(text)
 
@@ -65,7 +65,7 @@ def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
 
 
 def tokenizer_to_json(tokenizer: Tokenizer) -> str:
-    """Return the tokenizer as JSON that people can read too.
+    """Return the tokenizer as JSON with one token or merge on a line.
 
     >>> print(tokenizer_to_json(BPETokenizer([(71, 68), (51, 256)])))
     {
@@ -98,8 +98,8 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
         FileNotFoundError: there is no such file.
         ValueError: the file holds something else.
     """
-    data = Path(path).read_bytes()
+    content = Path(path).read_bytes()
     try:
-        return tokenizer_from_dict(json.loads(data.decode("utf-8")))
+        return tokenizer_from_dict(json.loads(content.decode("utf-8")))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} holds no usable tokenizer: {error}") from error
