@@ -218,7 +218,7 @@ def test_a_switch_that_this_model_has_not_is_told():
     switch.value = "no positions"
     buttons.children[0].click()
     panel.race.thread.join(WAIT)
-    assert "no table of positions" in view.value
+    assert "no position embedding" in view.value
 
 
 def test_another_panel_ends_the_race_of_this_one():

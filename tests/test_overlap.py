@@ -1,4 +1,4 @@
-"""Hold the measures of copying and repeating to their definitions."""
+"""The measures of copied and of repeated text agree with their definitions."""
 
 import doctest
 import time
