@@ -94,22 +94,17 @@ class GPT(nn.Module):
             ValueError: `ids` is no integer tensor of shape (B, T), T is larger than
                 `block_size`, or (on a CPU) an id is not below `vocab_size`.
         """
-        ids = _as_int64(ids)
-        T = ids.shape[1]
-        if self.config.block_size < T:
-            raise ValueError(
-                f"{T} positions do not fit into a block of {self.config.block_size}: "
-                "keep the last ones"
-            )
+        ids = _as_int64(ids, self.config.block_size)
         try:
             x = self.token_embedding(ids)
-        except IndexError:  # on a CPU
+        except IndexError:
             raise ValueError(
                 f"ids must lie between 0 and {self.config.vocab_size - 1}, but these "
                 f"go from {ids.min()} to {ids.max()}: use the model's own tokenizer"
             ) from None
         if self.position_embedding is not None:
-            x = x + self.position_embedding(torch.arange(T, device=ids.device))
+            positions = torch.arange(ids.shape[1], device=ids.device)
+            x = x + self.position_embedding(positions)
         return self.dropout(x)
 
     def unembed(self, x: Tensor) -> Tensor:
@@ -129,10 +124,16 @@ class GPT(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def _as_int64(ids: Tensor) -> Tensor:
+def _as_int64(ids: Tensor, block_size: int) -> Tensor:
+    """Return ids (B, T) as int64, or raise ValueError if they are no such thing."""
     if ids.dim() != 2:
         hint = ": add a batch dimension with ids[None]" if ids.dim() == 1 else ""
         raise ValueError(f"ids must have shape (B, T), not {tuple(ids.shape)}{hint}")
     if ids.is_floating_point() or ids.dtype == torch.bool:
         raise ValueError(f"ids must be integers, not {ids.dtype}")
+    if ids.shape[1] > block_size:
+        raise ValueError(
+            f"{ids.shape[1]} positions do not fit into a block of {block_size}: "
+            "keep the last ones"
+        )
     return ids.long()
