@@ -83,7 +83,8 @@ WRONG = {
             "return torch.tensor(-p.gather(-1, at).log().mean().item())": (
                 "no gradient flows back"
             ),
-            "return F.cross_entropy(logits.view(-1, V), targets.view(-1))": (
+            "from torch.nn.functional import cross_entropy as ready\n"
+            "    return ready(logits.view(-1, V), targets.view(-1))": (
                 "cross_entropy did the work"
             ),
         },
