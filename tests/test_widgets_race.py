@@ -102,7 +102,7 @@ def test_every_switch_runs_to_its_end(switch):
     assert panel.iterations == RUN.max_iters
     shown = panel.view.value
     assert ">healthy " in shown and f">{switch} " in shown and "✗" not in shown
-    for baseline in "uniform", "single characters", "pairs":
+    for baseline in "uniform", "unigram", "bigram":
         assert baseline in shown
     assert shown.count("<polyline") == 2
 
