@@ -16,12 +16,11 @@ from pathlib import Path
 
 import torch
 from recipes import read_ids
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.model import GPT
-from minigpt.modern import ReLUSquared, Rotary
+from minigpt.modern import QKNorm, ReLUSquared, Rotary
 from minigpt.training import train
 
 SHAPE = GPTConfig(block_size=64, n_layer=4, n_head=4, n_embd=128)
@@ -47,21 +46,6 @@ CHANGES = {
 ALL = frozenset(CHANGES.values())
 
 
-class Turn(Rotary):
-    """Turn queries or keys without normalising them."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        size = x.square().mean(-1, keepdim=True).sqrt()
-        return super().forward(x) * size
-
-
-class Normalise(nn.Module):
-    """Normalise queries or keys without turning them."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:])
-
-
 def build(vocab_size: int, parts: Iterable[str], seed: int) -> GPT:
     """Return a GPT-2 with some of its parts replaced by modern ones."""
     torch.manual_seed(seed)
@@ -76,10 +60,9 @@ def build(vocab_size: int, parts: Iterable[str], seed: int) -> GPT:
         if "squared_relu" in parts:
             block.feed_forward.activation = ReLUSquared()
         if "rotary" in parts:
-            turn = Rotary if "qk_norm" in parts else Turn
-            block.attention.rotary = turn(SHAPE.head_size, SHAPE.block_size)
-        elif "qk_norm" in parts:
-            block.attention.rotary = Normalise()
+            block.attention.rotary = Rotary(SHAPE.head_size, SHAPE.block_size)
+        if "qk_norm" in parts:
+            block.attention.qk_norm = QKNorm()
     return model
 
 

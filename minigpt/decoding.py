@@ -18,7 +18,7 @@ from minigpt import sampling
 from minigpt.attention import CausalSelfAttention, fused_attention
 from minigpt.config import GPTConfig
 from minigpt.model import GPT, Block, FeedForward
-from minigpt.modern import ReLUSquared, Rotary
+from minigpt.modern import QKNorm, ReLUSquared, Rotary
 
 EPSILON = float(np.finfo(np.float32).eps)  # the default of torch's RMSNorm
 
@@ -180,7 +180,7 @@ def unsupported_reason(model: GPT) -> str | None:
     It reads only the weights, and would miss another layer, `attend`, method or hook.
     """
     usual = {GPT, Block, CausalSelfAttention, FeedForward, nn.ModuleList, nn.Dropout}
-    special = {nn.LayerNorm, nn.GELU}, {nn.RMSNorm, ReLUSquared, Rotary}
+    special = {nn.LayerNorm, nn.GELU}, {nn.RMSNorm, ReLUSquared, QKNorm, Rotary}
     usual |= {nn.Embedding, nn.Linear} | special[model.config.modern]
     if other := {type(layer) for layer in model.modules()} ^ usual:
         return f"its kinds of layers differ in {sorted(k.__name__ for k in other)}"

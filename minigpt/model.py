@@ -1,4 +1,4 @@
-"""Stack attention and feed-forward layers into GPT-2's architecture.
+"""GPT-2: token and position embeddings, a stack of pre-norm blocks, tied logits.
 
 Sources: "Language Models are Unsupervised Multitask Learners" (Radford et al., 2019)
 and "Gaussian Error Linear Units" (Hendrycks and Gimpel, 2016).
@@ -16,12 +16,12 @@ from minigpt.modern import ReLUSquared
 
 
 def make_norm(config: GPTConfig) -> nn.Module:
-    """Return the layer that brings each position's C channels to one scale."""
+    """Return LayerNorm over the C channels, or RMSNorm for a modern model."""
     return nn.RMSNorm(config.n_embd) if config.modern else nn.LayerNorm(config.n_embd)
 
 
 class FeedForward(nn.Module):
-    """Let each position think for itself: widen four times, bend, narrow again."""
+    """Position-wise MLP: expand to 4C, apply the activation, project back to C."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -31,12 +31,12 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, T, C) for x (B, T, C)."""
+        """Return the MLP's output at each position of x (B, T, C), same shape."""
         return self.dropout(self.down(self.activation(self.up(x))))
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward; each adds to the stream what it has found."""
+    """Pre-norm block: attention, then MLP; each adds to the residual stream."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the stream x (B, T, C) after this block."""
+        """Return the residual stream x (B, T, C) after this block, same shape."""
         x = x + self.attention(self.norm1(x))
         x = x + self.feed_forward(self.norm2(x))
         return x
 
 
 class GPT(nn.Module):
-    """Ids in, a score for every possible next token out.
+    """Map token ids (B, T) to the logits (B, T, V) of the next token.
 
     >>> model = GPT(GPTConfig(vocab_size=65))
     >>> model(torch.zeros(2, 8, dtype=torch.long)).shape
@@ -73,8 +73,8 @@ class GPT(nn.Module):
         self._init_weights()
 
     def _init_weights(self) -> None:
-        # GPT-2's scale; layers that add to the stream start smaller, so that its
-        # size does not grow with the number of blocks.
+        # As in GPT-2. Layers that add to the residual stream start smaller, so that
+        # its variance does not grow with the number of blocks.
         residual_std = 0.02 / math.sqrt(2 * self.config.n_layer)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
@@ -85,35 +85,55 @@ class GPT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Return the stream that enters the first block, (B, T, C), for ids (B, T).
+        """Return the residual stream (B, T, C) before the first block.
+
+        Args:
+            ids: token ids (B, T) of any integer type.
 
         Raises:
-            ValueError: there are more positions than the model's block_size.
+            ValueError: `ids` is no integer tensor of shape (B, T), T is larger than
+                `block_size`, or (on a CPU) an id is not below `vocab_size`.
         """
-        T = ids.shape[-1]
-        if self.config.block_size < T:
+        ids = _as_int64(ids, self.config.block_size)
+        try:
+            x = self.token_embedding(ids)
+        except IndexError:
             raise ValueError(
-                f"{T} positions do not fit into a block of {self.config.block_size}: "
-                "keep the last ones"
-            )
-        x = self.token_embedding(ids)
+                f"ids must lie between 0 and {self.config.vocab_size - 1}, but these "
+                f"go from {ids.min()} to {ids.max()}: use the model's own tokenizer"
+            ) from None
         if self.position_embedding is not None:
-            x = x + self.position_embedding(torch.arange(T, device=ids.device))
+            positions = torch.arange(ids.shape[1], device=ids.device)
+            x = x + self.position_embedding(positions)
         return self.dropout(x)
 
     def unembed(self, x: Tensor) -> Tensor:
-        """Return logits (B, T, V) for the stream x (B, T, C) of the last block."""
-        # The embedding is tied: what a token looks like going in is what it is
-        # compared with coming out.
+        """Return the logits (B, T, V) of the residual stream x (B, T, C)."""
+        # Weight tying: the token embedding is also the output projection.
         return self.final_norm(x) @ self.token_embedding.weight.T
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Return logits (B, T, V): at each position, scores for the token after it."""
+        """Return logits (B, T, V): scores for the token after each of ids (B, T)."""
         x = self.embed(ids)
         for block in self.blocks:
             x = block(x)
         return self.unembed(x)
 
     def num_parameters(self) -> int:
-        """Return how many numbers training can change (tied ones count once)."""
+        """Return the number of parameters; tied weights count once."""
         return sum(p.numel() for p in self.parameters())
+
+
+def _as_int64(ids: Tensor, block_size: int) -> Tensor:
+    """Return ids (B, T) as int64, or raise ValueError if they are no such thing."""
+    if ids.dim() != 2:
+        hint = ": add a batch dimension with ids[None]" if ids.dim() == 1 else ""
+        raise ValueError(f"ids must have shape (B, T), not {tuple(ids.shape)}{hint}")
+    if ids.is_floating_point() or ids.dtype == torch.bool:
+        raise ValueError(f"ids must be integers, not {ids.dtype}")
+    if ids.shape[1] > block_size:
+        raise ValueError(
+            f"{ids.shape[1]} positions do not fit into a block of {block_size}: "
+            "keep the last ones"
+        )
+    return ids.long()

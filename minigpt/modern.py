@@ -1,7 +1,6 @@
-"""Replace GPT-2's parts by those that train faster: the `modern` switch.
+"""Provide what language models since GPT-2 have replaced: `GPTConfig(modern=True)`.
 
-Each part is one that language models since GPT-2 have taken up; what each is worth
-here is measured in benchmarks/README.md.
+What each replacement is worth here is measured in benchmarks/README.md.
 """
 
 import torch
@@ -9,12 +8,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Rotary(nn.Module):
-    """Normalise queries or keys, and turn them by an angle that grows with position.
+class QKNorm(nn.Module):
+    """Scale each query or key to a root mean square of 1, so that scores stay bounded.
 
-    The product of a turned query and a turned key depends on how far apart they
-    stand, not on where: "RoFormer" (Su et al., 2021). Normalising both keeps the
-    scores in range: "Query-Key Normalization" (Henry et al., 2020).
+    After "Query-Key Normalization for Transformers" (Henry et al., 2020).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (B, H, T, D) normalised over its last dimension, same shape."""
+        return F.rms_norm(x, x.shape[-1:])
+
+
+class Rotary(nn.Module):
+    """Rotary position embedding: rotate pairs of channels by an angle per position.
+
+    At position t, pair i is rotated by t · θ_i with θ_i = 10000^(-2i/D), so the dot
+    product of a query and a key depends only on the distance between them: "RoFormer"
+    (Su et al., 2021), section 3.2. Here channel i is paired with channel i + D/2.
     """
 
     cos: Tensor
@@ -22,21 +32,21 @@ class Rotary(nn.Module):
 
     def __init__(self, head_size: int, block_size: int) -> None:
         super().__init__()
-        frequencies = 10_000.0 ** -torch.linspace(0, 1, head_size // 2)
-        angles = torch.outer(torch.arange(block_size).float(), frequencies)
-        self.register_buffer("cos", angles.cos(), persistent=False)  # (T, D / 2)
+        theta = 10_000.0 ** (-torch.arange(0, head_size, 2) / head_size)  # (D / 2,)
+        angles = torch.outer(torch.arange(block_size), theta)  # (T, D / 2)
+        self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (B, H, T, D) normalised and turned, same shape."""
-        T, D = x.shape[-2:]
+        """Return queries or keys x (B, H, T, D) rotated, same shape."""
+        T = x.shape[-2]
         cos, sin = self.cos[:T], self.sin[:T]
-        a, b = F.rms_norm(x, (D,)).chunk(2, dim=-1)
+        a, b = x.chunk(2, dim=-1)  # each (B, H, T, D / 2)
         return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
 class ReLUSquared(nn.Module):
-    """The square of what is above zero: "Primer" (So et al., 2021)."""
+    """Squared ReLU: "Primer" (So et al., 2021)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return max(x, 0)², same shape."""

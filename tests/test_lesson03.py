@@ -119,7 +119,7 @@ WRONG = {
             "You multiplied the bias by the gain too",
         ),
         (
-            norm(result="F.layer_norm(x * gain + bias, x.shape[-1:])"),
+            norm(result="nn.functional.layer_norm(x * gain + bias, x.shape[-1:])"),
             "You normalised after gain and bias",
         ),
         (
@@ -139,7 +139,7 @@ WRONG = {
         (gelu("x * (phi - 0.5)"), "The 1 is missing"),
         (gelu("x * (2 * phi - 1)"), "erf alone"),
         (gelu("torch.relu(x)"), "ReLU"),
-        (gelu("F.silu(x)"), "SiLU"),
+        (gelu("nn.functional.silu(x)"), "SiLU"),
         (gelu("x * torch.sigmoid(1.702 * x)"), "1.702"),
         (gelu("x"), "You returned x unchanged"),
         (gelu("phi.numpy()"), "has type ndarray, not Tensor"),
@@ -301,7 +301,9 @@ def test_every_mistake_has_its_own_verdict(name):
 
 
 RIGHT = {
-    "03.embed": embed("return F.embedding(ids, tokens) + positions[torch.arange(T)]"),
+    "03.embed": embed(
+        "return nn.functional.embedding(ids, tokens) + positions[torch.arange(T)]"
+    ),
     "03.layer_norm": norm(
         variance="(x * x).mean(-1, keepdim=True) - mean**2",
         result="(x - mean) * torch.rsqrt(variance + 1e-5) * gain + bias",
@@ -326,7 +328,7 @@ def test_other_right_answers_pass(name):
 SHORTCUTS = {
     "03.layer_norm": (
         "layer_norm",
-        norm(result="F.layer_norm(x, x.shape[-1:], gain, bias)"),
+        norm(result="nn.functional.layer_norm(x, x.shape[-1:], gain, bias)"),
     ),
     "03.gelu": ("gelu", "from torch.nn.functional import gelu"),
     "03.parameters": (

@@ -1,6 +1,8 @@
 """The model is GPT-2's, sees no future, and starts out knowing nothing."""
 
+import cmath
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -8,7 +10,9 @@ from torch.nn import functional as F
 
 from minigpt.attention import causal_attention, causal_mask, fused_attention
 from minigpt.config import GPTConfig
+from minigpt.inspection import residual_stream
 from minigpt.model import GPT
+from minigpt.modern import Rotary
 from minigpt.sampling import generate
 
 SMALL = GPTConfig(vocab_size=50, block_size=24, n_layer=3, n_head=4, n_embd=32)
@@ -86,15 +90,47 @@ def test_fused_attention_equals_the_readable_one(T):
     assert (weights.masked_select(~causal_mask(T)) == 0).all()
 
 
+def test_rotary_is_that_of_the_paper():
+    """RoFormer, section 3.2.2: pair i at position t is rotated by t · 10000^(-2i/D)."""
+    T, D = 6, 8
+    x = torch.randn(2, 3, T, D, generator=torch.Generator().manual_seed(0))
+    pairs = torch.complex(x[..., : D // 2], x[..., D // 2 :]).to(torch.complex128)
+    for t in range(T):
+        for i, theta in enumerate([1, 0.1, 0.01, 0.001]):
+            pairs[:, :, t, i] *= cmath.exp(1j * t * theta)
+    expected = torch.cat((pairs.real, pairs.imag), dim=-1).float()
+    torch.testing.assert_close(Rotary(D, block_size=10)(x), expected)
+
+
 def test_rotary_scores_depend_on_distance_alone():
-    model = make_model(MODERN)
-    rotary = model.blocks[0].attention.rotary
+    rotary = Rotary(8, block_size=24)
     generator = torch.Generator().manual_seed(0)
     q, k = (torch.randn(8, generator=generator).expand(1, 1, 24, 8) for _ in range(2))
     scores = (rotary(q) @ rotary(k).transpose(-2, -1))[0, 0]
     for distance in range(24):
         diagonal = scores.diagonal(-distance)
         torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
+
+
+def test_queries_and_keys_of_a_modern_model_are_normalised_and_values_are_not():
+    attention = make_model(MODERN).blocks[0].attention
+    q, k, v = attention.heads(torch.randn(2, 24, 32))
+    for part in q, k:  # a rotation changes no length
+        torch.testing.assert_close(part.norm(dim=-1), torch.full((2, 4, 24), 8**0.5))
+    assert v.norm(dim=-1).std() > 0.1
+    x = torch.randn(2, 4, 24, 8)
+    torch.testing.assert_close(
+        attention.qk_norm(x), x / x.square().mean(dim=-1, keepdim=True).sqrt()
+    )
+
+
+@pytest.mark.parametrize("part", ["qk_norm", "rotary"])
+def test_each_modern_part_of_attention_can_be_taken_away_by_itself(part):
+    model, ids = make_model(MODERN), random_ids(2, 24)
+    before = model(ids)
+    for block in model.blocks:
+        setattr(block.attention, part, None)
+    assert not torch.allclose(model(ids), before)
 
 
 def to_hugging_face(model: GPT):
@@ -184,3 +220,33 @@ def test_too_long_a_text_is_refused_with_both_numbers():
     model = GPT(SMALL)
     with pytest.raises(ValueError, match=r"25 positions .* block of 24"):
         model(torch.zeros(1, 25, dtype=torch.long))
+
+
+INTEGERS = [torch.uint8, torch.uint16, torch.int16, torch.int32, torch.int64]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("config", [SMALL, MODERN], ids=["gpt2", "modern"])
+def test_ids_of_any_integer_type_give_the_same_logits(config, dtype):
+    model, ids = make_model(config), random_ids(2, 24)
+    assert torch.equal(model(ids.to(dtype)), model(ids))
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.tensor([1, 2, 3]), r"shape \(B, T\), not \(3,\): .* with ids\[None\]"),
+        (torch.tensor(1), r"shape \(B, T\), not \(\)$"),
+        (torch.zeros(1, 2, 3, dtype=torch.long), r"\(B, T\), not \(1, 2, 3\)$"),
+        (torch.zeros(1, 3), "integers, not torch.float32"),
+        (torch.zeros(1, 3, dtype=torch.bool), "integers, not torch.bool"),
+        (torch.tensor([[0, 50]]), "between 0 and 49, but these go from 0 to 50"),
+        (torch.tensor([[-1, 3]]), "between 0 and 49, but these go from -1 to 3"),
+        (torch.tensor([[0, 60_000]], dtype=torch.uint16), "from 0 to 60000"),
+    ],
+)
+def test_what_is_no_batch_of_ids_is_refused_in_one_line(ids, message):
+    for ask in GPT(SMALL), GPT(SMALL).embed, partial(residual_stream, GPT(SMALL)):
+        with pytest.raises(ValueError, match=message) as caught:
+            ask(ids)
+        assert "\n" not in str(caught.value)

@@ -13,8 +13,7 @@ LESSONS = tools.existing()
 # The trailer (00) and the final notebook (06) are not lessons like the others.
 FULL_LESSONS = [name for name in LESSONS if name[:2] in ("01", "02", "03", "04", "05")]
 MAX_BYTES = 2_000_000
-# The imports of the first cell may be as long as a class.
-CODE_LINES, CLASS_LINES = 15, 30
+CODE_LINES, CLASS_LINES, IMPORT_LINES = 15, 30, 6
 PROSE_WORDS = 85
 every_lesson = pytest.mark.parametrize("name", LESSONS)
 every_full_lesson = pytest.mark.parametrize("name", FULL_LESSONS)
@@ -117,6 +116,7 @@ def test_first_code_cell_imports_and_nothing_else(name):
     statements = ast.parse(source).body
     assert all(isinstance(s, ast.Import | ast.ImportFrom) for s in statements[:-1])
     assert not tools.cells(name, "code")[0].outputs
+    assert sum(bool(line.strip()) for line in source.splitlines()) <= IMPORT_LINES
 
 
 @every_lesson
@@ -132,8 +132,8 @@ def test_code_cells_are_short(name):
     problems = []
     for cell in tools.cells(name, "code"):
         lines = [line for line in cell.source.splitlines() if line.strip()]
-        longer = re.search(r"^class ", cell.source, re.M) or cell.execution_count == 1
-        limit = CLASS_LINES if longer else CODE_LINES
+        has_class = re.search(r"^class ", cell.source, re.M)
+        limit = CLASS_LINES if has_class else CODE_LINES
         if len(lines) > limit:
             problems.append(f"{cell.id}: {len(lines)} lines, limit {limit}")
         problems += [f"{cell.id}: wider than 88: {x}" for x in lines if len(x) > 88]

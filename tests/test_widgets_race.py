@@ -102,7 +102,7 @@ def test_every_switch_runs_to_its_end(switch):
     assert panel.iterations == RUN.max_iters
     shown = panel.view.value
     assert ">healthy " in shown and f">{switch} " in shown and "✗" not in shown
-    for baseline in "uniform", "single characters", "pairs":
+    for baseline in "uniform", "unigram", "bigram":
         assert baseline in shown
     assert shown.count("<polyline") == 2
 
@@ -218,7 +218,7 @@ def test_a_switch_that_this_model_has_not_is_told():
     switch.value = "no positions"
     buttons.children[0].click()
     panel.race.thread.join(WAIT)
-    assert "no table of positions" in view.value
+    assert "no position embedding" in view.value
 
 
 def test_another_panel_ends_the_race_of_this_one():

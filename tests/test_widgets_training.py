@@ -101,7 +101,7 @@ def test_it_trains_shows_and_saves(panel):
     assert made.run.iteration == len(panel.steps) == ITERATIONS
     assert [n for n, _ in made.run.val_losses] == [20, 40, 60]
     assert made.run.val_losses[-1][1] < panel.baselines.uniform
-    assert "validation" in panel.curve.value and "pairs" in panel.curve.value
+    assert "validation" in panel.curve.value and "bigram" in panel.curve.value
     assert made.sample.startswith("THE SQUI") and made.sample[:40] in panel.sample.value
     saved = load_checkpoint(final(panel))
     assert saved.training.iteration == ITERATIONS
@@ -649,7 +649,7 @@ def svg(curve):
 def test_curve_is_well_formed_and_light(train, val):
     root, drawn = svg(Curve(train, val, 100_000, KNOWN))
     assert len(drawn) < 12_000
-    for name in ("uniform", "single characters", "pairs"):
+    for name in ("uniform", "unigram", "bigram"):
         assert any(name in (text.text or "") for text in root)
     for line in root.findall("polyline"):
         for point in line.get("points").split():

@@ -1,16 +1,17 @@
-"""Measure how much of a text stands in another one already, or in itself.
+"""Measure how much of a text was copied from another, and how much it repeats itself.
 
-Works on strings, so on any model's text, whatever its tokens are.
+All functions work on strings, so they fit any model, whatever its tokens are.
 """
 
 from collections.abc import Sequence
 
 
 def copied_lengths(text: str, source: str) -> list[int]:
-    """Return, for each position, how many characters from there on stand in `source`.
+    """Return for each position of `text` the longest match that starts there.
 
-    The run that starts at a position is the longest one that `source` holds as it is,
-    anywhere. Takes about a millisecond a character for a source of a megabyte.
+    A match is a run of characters that occurs anywhere in `source`; its length is 0 if
+    not even the first character does. With a source of a megabyte this takes about a
+    millisecond per character.
 
     >>> copied_lengths("the cat", "a fat hat, the end")
     [4, 3, 2, 1, 0, 2, 1]
@@ -18,7 +19,7 @@ def copied_lengths(text: str, source: str) -> list[int]:
     lengths = []
     length = 0
     for start in range(len(text)):
-        # What is copied from here on, less one, is copied from the next one on.
+        # A match without its first character is a match at the next position.
         length = max(length - 1, 0)
         while start + length < len(text) and text[start : start + length + 1] in source:
             length += 1
@@ -27,9 +28,9 @@ def copied_lengths(text: str, source: str) -> list[int]:
 
 
 def longest_copy(text: str, source: str) -> str:
-    """Return the longest run of characters of `text` that stands in `source`.
+    """Return the longest substring of `text` that occurs in `source`.
 
-    Of equally long ones it is the first; "" if they share no character.
+    If several are equally long, the first is returned; "" if no character matches.
 
     >>> longest_copy("the cat", "a fat hat, the end")
     'the '
@@ -40,10 +41,13 @@ def longest_copy(text: str, source: str) -> str:
     return text[start : start + length]
 
 
-def whole_runs(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (start, length) of the runs of `copied_lengths` that no other holds.
+def maximal_runs(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (start, length) of each match that lies inside no longer match.
 
-    >>> whole_runs([4, 3, 2, 1, 0, 2, 1])
+    Args:
+        lengths: from `copied_lengths`.
+
+    >>> maximal_runs([4, 3, 2, 1, 0, 2, 1])
     [(0, 4), (5, 2)]
     """
     return [
@@ -54,13 +58,13 @@ def whole_runs(lengths: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def repeated_share(text: str, window: int = 12) -> float:
-    """Return the share of the text's windows of characters that it held before.
+    """Return the fraction of windows that already occurred earlier in the text.
 
-    0 is a text that never repeats a run of `window` characters; a text that goes round
-    and round comes close to 1.
+    A window is a run of `window` characters; one starts at every position. The result
+    is 0 if no window repeats, and close to 1 for a text that goes round in circles.
 
     Raises:
-        ValueError: the window is empty, or longer than the text.
+        ValueError: `window` is below 1 or longer than the text.
 
     >>> repeated_share("ab ab ab ab ab", window=3)
     0.75

@@ -126,7 +126,7 @@ def test_the_curve_grows(trainer):
 
 def test_it_shows_speed_time_left_baselines_and_a_sample(notebook, trainer):
     shown = trainer.inner_text()
-    for words in ("tokens per second", "time left", "uniform", "pairs", PROMPT):
+    for words in ("tokens per second", "time left", "uniform", "bigram", PROMPT):
         assert words in shown
     notebook.screenshot(trainer, "training_light")
 

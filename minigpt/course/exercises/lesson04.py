@@ -178,7 +178,7 @@ def clip(grads: Sequence[Tensor], limit: float) -> tuple[Tensor, ...]:
 
 # What to look at, for each patient whose diagnosis is wrong.
 CLUES = {
-    "A": "compare where its curve starts to fall, and how low it ends, with the pairs",
+    "A": "compare where its curve starts to fall, and how low it ends, with the bigram",
     "B": "in one row of its map, compare the columns of one and the same letter",
     "C": "look at the first iterations of its curve: it is not too slow",
     "D": "look at the upper half of its map: a healthy one is white there",

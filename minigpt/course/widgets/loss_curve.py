@@ -50,11 +50,7 @@ def curve_svg(curve: Curve) -> str:
     """Return the SVG: both losses, and the baselines as dotted lines."""
     scale = _Scale(curve)
     parts, baselines, ends = _axes(scale), [], []
-    for name, loss in (
-        ("uniform", curve.baselines.uniform),
-        ("single characters", curve.baselines.unigram),
-        ("pairs", curve.baselines.bigram),
-    ):
+    for name, loss in vars(curve.baselines).items():
         y = scale.y(loss)
         parts.append(_level(y, FAINT, stroke_dasharray="2 3"))
         baselines.append((y, f"{name} {loss:.2f}", FAINT))

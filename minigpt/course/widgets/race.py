@@ -139,7 +139,16 @@ class _Race:
             faults.make(kind, self.shape, self.config)
             for kind in (faults.healthy, SWITCHES[switch])
         ]
-        return [train(e.model, *self.ids, e.config, measure=_nothing) for e in exhibits]
+        return [
+            train(
+                e.model,
+                *self.ids,
+                e.config,
+                measure=_nothing,
+                sample_batch=e.sample_batch,
+            )
+            for e in exhibits
+        ]
 
 
 def _nothing(model: torch.nn.Module, ids: Tensor) -> None:

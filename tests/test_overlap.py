@@ -1,4 +1,4 @@
-"""Hold the measures of copying and repeating to their definitions."""
+"""The measures of copied and of repeated text agree with their definitions."""
 
 import doctest
 import time
@@ -11,8 +11,8 @@ from minigpt.course import overlap
 from minigpt.course.overlap import (
     copied_lengths,
     longest_copy,
+    maximal_runs,
     repeated_share,
-    whole_runs,
 )
 from minigpt.data import read_text
 from minigpt.paths import TEXTS
@@ -51,11 +51,11 @@ def test_longest_copy_stands_in_both_and_none_is_longer(text, source):
 
 @examples
 @given(short_texts, short_texts)
-def test_whole_runs_cover_every_copied_character(text, source):
+def test_maximal_runs_cover_every_copied_character(text, source):
     lengths = copied_lengths(text, source)
-    covered = {i for start, n in whole_runs(lengths) for i in range(start, start + n)}
+    covered = {i for start, n in maximal_runs(lengths) for i in range(start, start + n)}
     assert covered == {i for i, n in enumerate(lengths) if n}
-    ends = [start + n for start, n in whole_runs(lengths)]
+    ends = [start + n for start, n in maximal_runs(lengths)]
     assert ends == sorted(set(ends)), "no run lies within another"
 
 

@@ -1,4 +1,4 @@
-"""Each exhibit of the museum really has its mistake, and a healthy model has not."""
+"""Each exhibit of the museum has its fault, and a healthy one has none."""
 
 from dataclasses import replace
 
@@ -7,7 +7,8 @@ import torch
 
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
-from minigpt.inspection import capture_attention
+from minigpt.inspection import attention_maps
+from minigpt.model import GPT
 from minigpt.training import train
 
 SHAPE = GPTConfig(vocab_size=7, block_size=8, n_layer=2, n_head=2, n_embd=16)
@@ -52,6 +53,16 @@ def past_reversed():
     return changed
 
 
+def trained(exhibit, text, shape=SHAPE, run=RUN):
+    """The exhibit after its run, and the last step."""
+    made = faults.make(exhibit, shape, run)
+    steps = train(
+        made.model, text, text[:100], made.config, sample_batch=made.sample_batch
+    )
+    *_, last = steps
+    return made, last
+
+
 # The six
 
 
@@ -84,27 +95,32 @@ def test_without_positions_the_order_of_the_past_changes_nothing():
 
 
 def test_without_positions_none_are_learned():
-    exhibit = faults.make(faults.no_positions, SHAPE, RUN)
-    list(train(exhibit.model, torch.randint(7, (200,)), IDS[0], exhibit.config))
-    assert not exhibit.model.position_embedding.weight.any()
+    made, _ = trained(faults.no_positions, torch.randint(7, (200,)))
+    assert not made.model.position_embedding.weight.any()
 
 
-def test_targets_not_shifted_learns_to_copy_on_text_that_nobody_can_know():
+def test_targets_not_shifted_takes_each_input_as_its_own_target():
+    text = torch.arange(100)
+    batches = {
+        exhibit: faults.make(exhibit, SHAPE, RUN).sample_batch(
+            text, 4, 8, torch.Generator().manual_seed(0)
+        )
+        for exhibit in (faults.healthy, faults.targets_not_shifted)
+    }
+    inputs, targets = batches[faults.healthy]
+    assert torch.equal(targets, inputs + 1)
+    for part in batches[faults.targets_not_shifted]:
+        assert torch.equal(part, inputs)
+
+
+def test_targets_not_shifted_learns_to_copy_a_random_text_and_not_to_predict_it():
     generator = torch.Generator().manual_seed(0)
     text = torch.randint(7, (2000,), generator=generator)
-    last = {}
-    for exhibit in faults.healthy, faults.targets_not_shifted:
-        made = faults.make(exhibit, SHAPE, RUN)
-        *_, step = train(made.model, text, text[:100], made.config)
-        last[exhibit] = step.loss
-    assert last[faults.healthy] > 1.7
-    assert last[faults.targets_not_shifted] < 0.5
-
-
-def test_targets_not_shifted_scores_each_position_by_its_own_token():
-    healthy = faults.make(faults.healthy, SHAPE, RUN).model
-    patient = faults.make(faults.targets_not_shifted, SHAPE, RUN).model
-    torch.testing.assert_close(patient(IDS)[:, :-1], healthy(IDS)[:, 1:])
+    _, healthy = trained(faults.healthy, text)
+    patient, last = trained(faults.targets_not_shifted, text)
+    assert healthy.loss > 1.7 and last.loss < 0.5
+    assert torch.equal(patient.model(IDS).argmax(dim=-1), IDS)
+    assert last.val_loss > 2 * healthy.val_loss, "the validation loss is an honest one"
 
 
 def test_without_residual_a_dead_layer_kills_the_whole_stream():
@@ -148,9 +164,7 @@ def test_without_scaling_the_scores_are_plain_dot_products():
 def test_large_scores_give_one_place_more_weight():
     largest = {}
     for exhibit in faults.healthy, faults.scores_too_large:
-        model = model_of(exhibit)
-        with torch.no_grad(), faults.capture_own_attention(model) as maps:
-            model(IDS)
+        maps = attention_maps(model_of(exhibit), IDS)
         largest[exhibit] = maps[0][0, :, -1].amax(dim=-1).mean()
     assert largest[faults.scores_too_large] > 2 * largest[faults.healthy]
 
@@ -185,46 +199,29 @@ def test_exhibits_start_from_the_weights_of_the_seed(exhibit):
 
 @every_exhibit
 def test_exhibits_can_be_trained_and_raise_no_error(exhibit):
-    made = faults.make(exhibit, SHAPE, RUN)
     text = torch.randint(7, (200,), generator=torch.Generator().manual_seed(0))
-    steps = train(made.model, text, IDS[0], made.config)
-    losses = [step.loss for step, _ in zip(steps, range(20), strict=False)]
-    assert len(losses) == 20 and all(0 <= loss < 100 for loss in losses)
-
-
-# Looking inside
-
-
-def test_own_attention_of_a_healthy_model_is_what_inspection_captures():
-    model = model_of(faults.healthy)
-    with torch.no_grad():
-        with faults.capture_own_attention(model) as own:
-            seen = model(IDS)
-        with capture_attention(model) as known:
-            model(IDS)
-        torch.testing.assert_close(seen, model(IDS))
-    assert len(own) == SHAPE.n_layer
-    torch.testing.assert_close(own, known)
-
-
-def test_own_attention_shows_a_leak_that_inspection_would_mend():
-    model = model_of(faults.leaking_mask)
-    with torch.no_grad():
-        with faults.capture_own_attention(model) as own:
-            model(IDS)
-        with capture_attention(model) as mended:
-            model(IDS)
-    assert own[0].triu(1).sum() > 1 and not mended[0].triu(1).any()
-    torch.testing.assert_close(own[0].sum(dim=-1), torch.ones(1, 2, 8))
+    _, last = trained(exhibit, text, run=replace(RUN, max_iters=20))
+    assert last.iteration == 20 and 0 <= last.loss < 100
 
 
 @every_exhibit
-def test_own_attention_leaves_no_trace_also_after_an_error(exhibit):
-    model = model_of(exhibit)
-    before = [block.attention.attend for block in model.blocks]
-    with torch.no_grad(), faults.capture_own_attention(model):
-        model(IDS)
-    assert [block.attention.attend for block in model.blocks] == before
-    with pytest.raises(IndexError), faults.capture_own_attention(model):
-        model(IDS + SHAPE.vocab_size)
-    assert [block.attention.attend for block in model.blocks] == before
+def test_making_an_exhibit_leaves_the_global_random_generator_alone(exhibit):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    faults.make(exhibit, SHAPE, RUN)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_only_the_leaking_mask_shows_weight_on_the_future():
+    for exhibit in EXHIBITS:
+        maps = attention_maps(model_of(exhibit), IDS)
+        leaks = [weights.triu(1).sum().item() > 1 for weights in maps]
+        assert leaks == [exhibit is faults.leaking_mask] * SHAPE.n_layer
+        for weights in maps:
+            torch.testing.assert_close(weights.sum(dim=-1), torch.ones(1, 2, 8))
+
+
+def test_the_blocks_without_residual_are_blocks_of_their_own_class():
+    model = faults.make(faults.no_residual, SHAPE, RUN).model
+    assert type(model) is GPT
+    assert [type(b) for b in model.blocks] == [faults.NoResidualBlock] * 2
