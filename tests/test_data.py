@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 from http.client import BadStatusLine, IncompleteRead
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,9 +27,9 @@ from minigpt.data import (
     read_text,
     save_dataset,
 )
-from minigpt.paths import HOME as ROOT
 from minigpt.paths import TEXTS
 
+ROOT = Path(__file__).resolve().parent.parent
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
 FILES = "train.bin", "val.bin", "vocab.json"
 
