@@ -134,18 +134,14 @@ def test_a_loop_interrupted_runs_again():
     """Lesson 04 trains in the cell itself."""
     with kernel(tools.NOTEBOOKS) as running:
         cells = {cell.id: cell.source for cell in tools.cells("04", "code")}
-        for name in ("imports", "dataset-make", "baselines-single"):
-            assert (
-                running.run(
-                    cells[name]
-                    if name != "dataset-make"
-                    else "text = data.read_text("
-                    "data.BUILT_IN['fables'])\n" + cells[name]
-                )
-                == ""
-            )
-        assert running.run("known = baselines(train_ids, val_ids, V)") == ""
-        assert running.run(cells["loop-model"]) == ""
+        for source in (
+            cells["imports"],
+            "text = data.read_text(data.BUILT_IN['fables'])",
+            cells["dataset-make"],
+            "known = baseline_losses(train_ids, val_ids, V)",
+            cells["loop-model"],
+        ):
+            assert running.run(source) == ""
         loop = running.begin(cells["library-live"].replace("200", "20_000"))
         running.wait_for("comm_msg", loop)  # the curve has been drawn
         running.interrupt()
