@@ -36,7 +36,22 @@ PROBLEMS = pytest.StashKey[list[str]]()
 
 # The files that take longest, longest first: two workers then end at about the same
 # time, as only short files are left at the end.
-LONGEST: list[str] = []
+LONGEST = [
+    "notebooks/06_train_and_play.ipynb",
+    "notebooks/04_training.ipynb",
+    "tests/browser/test_under_fire.py",
+    "tests/test_kernel_mishaps.py",
+    "tests/test_notebooks_anywhere.py",
+    "tests/browser/test_train_and_play.py",
+    "tests/test_hostile_text.py",
+    "tests/test_cli_train.py",
+    "tests/test_killed.py",
+    "tests/test_learners_files.py",
+    "tests/test_sampling.py",
+    "tests/test_distributed.py",
+    "tests/test_lint.py",
+    "tests/browser/test_lessons.py",
+]
 
 
 def is_worker(config: pytest.Config) -> bool:
