@@ -181,15 +181,12 @@ def test_global_state_is_left_as_it_was(name, checkpoint):
     checkpoint.model.eval()
 
 
-async def fire(
-    panel: Widget, chance: random.Random, changes: int, most: list[int]
-) -> None:
+async def fire(panel: Widget, chance: random.Random, changes: int) -> None:
     """Change at full speed, letting the loop have its turn now and then."""
     for n in range(changes):
         change_one(panel, chance, buttons=True)
         if n % 7 == 0:
             await asyncio.sleep(chance.choice([0, 0, 0.001]))
-            most[0] = max(most[0], len(asyncio.all_tasks()))
     settle(panel)
 
 
@@ -206,11 +203,14 @@ async def written(panel) -> None:
 @few_or_many("changes", FEW, MANY)
 @pytest.mark.parametrize("name", ["playground", "side_by_side"])
 def test_panels_that_write(name, checkpoint, tried, changes):
-    make, chance, most = getattr(widgets, name), random.Random(6), [0]
+    make, chance = getattr(widgets, name), random.Random(6)
 
     async def drive():
         fired_at = make(checkpoint)
-        await fire(fired_at, chance, changes, most)
+        await fire(fired_at, chance, changes)
+        for _ in range(10):  # turns of the loop, in which what was dropped ends
+            await asyncio.sleep(0)
+        tasks = len(asyncio.all_tasks())
         await written(fired_at)
         for writer in writers(fired_at):
             assert not writer.problem.value
@@ -219,16 +219,16 @@ def test_panels_that_write(name, checkpoint, tried, changes):
         give(fresh, settings(fired_at))
         await written(fresh)
         give(fresh, settings(fired_at))  # a place is there once its text is
-        return fired_at, fresh
+        return fired_at, fresh, tasks
 
-    fired_at, fresh = asyncio.run(drive())
+    fired_at, fresh, tasks = asyncio.run(drive())
     assert settings(fresh) == settings(fired_at)
     assert [w.ids for w in writers(fresh)] == [w.ids for w in writers(fired_at)]
     assert shown(fresh) == shown(fired_at)
-    # What was dropped is not waiting anywhere: besides the task that makes the changes
-    # each writer has at most the text that it writes and the one that it gives up.
-    assert most[0] <= 1 + 2 * len(writers(fired_at))
-    tried(f"{changes} random changes of {name}: never more than {most[0]} tasks")
+    # What was dropped is not waiting anywhere: besides the task that made the changes
+    # there is one for the last text of each writer.
+    assert tasks <= 1 + len(writers(fired_at))
+    tried(f"{changes} random changes of {name}, the last text alone is written")
 
 
 @few_or_many("changes", FEW, MANY)
