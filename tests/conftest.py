@@ -1,82 +1,23 @@
-"""Share a prepared text and a model trained on it, and run commands in this process.
-
-No test may reach the network, and tests say at the end of the run how much they tried.
-"""
+"""Share a prepared text and a model trained on it, and run commands in this process."""
 
 import io
-import os
-import runpy
-import signal
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from console_tools import QUICK, call
-from network import LOG, attempts
 
 from minigpt.paths import TEXTS
-
-TRIED = pytest.StashKey[list[str]]()
-OWN_LOG = pytest.StashKey[str]()
-OFFLINE = Path(__file__).parent / "offline"
-
-
-def pytest_configure(config):
-    config.stash[TRIED] = []
-    # A shell that runs the tests in the background has them, and all that they start,
-    # ignore Ctrl-C.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if LOG not in os.environ:  # in a run of pytest inside another it is set already
-        handle, os.environ[LOG] = tempfile.mkstemp(prefix="network-", suffix=".log")
-        os.close(handle)
-        config.stash[OWN_LOG] = os.environ[LOG]
-        paths = [str(OFFLINE), os.environ.get("PYTHONPATH", "")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 
 
 @pytest.fixture
 def tried(request):
-    """Note what a test has counted or measured: `tried("100 kills")`."""
-    name = f"{request.path.stem}: "
-    return lambda text: request.config.stash[TRIED].append(name + text)
+    """Note what a test has counted or measured: `tried("100 kills")`.
 
-
-def pytest_sessionfinish(session):
-    """Fail the run if anything but a test of being offline wanted the network."""
-    unexpected = [line for line in attempts() if "offline" not in line]
-    if unexpected and not session.exitstatus:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    session.config.stash[TRIED].append(
-        f"network: {len(unexpected)} attempts to reach it"
-        + "".join(f"\n  {line}" for line in unexpected)
-    )
-
-
-def pytest_unconfigure(config):
-    if OWN_LOG in config.stash:
-        Path(config.stash[OWN_LOG]).unlink(missing_ok=True)
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    terminalreporter.section("what was tried and measured")
-    for line in [*config.stash[TRIED], *seconds_of_notebooks(terminalreporter)]:
-        terminalreporter.write_line(line)
-
-
-def seconds_of_notebooks(terminalreporter) -> list[str]:
-    """Return how long the cells of each notebook took, and all of them together."""
-    seconds: dict[str, float] = {}
-    for outcome in "passed", "failed":
-        for report in terminalreporter.stats.get(outcome, []):
-            name, _, _ = report.nodeid.partition("::")
-            if name.endswith(".ipynb"):
-                seconds[name] = seconds.get(name, 0) + report.duration
-    lines = [f"{name}: {s:.0f} s" for name, s in seconds.items()]
-    together = f"all notebooks: {sum(seconds.values()):.0f} s"
-    return [*lines, together] if lines else []
+    It is printed at the end of the run, see guard.py.
+    """
+    name, notes = request.path.stem, request.node.user_properties
+    return lambda text: notes.append(("tried", f"{name}: {text}"))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ A lesson's own test runs wrong answers the way a learner would give them:
 """
 
 import ast
+import os
 import re
 import shutil
 from functools import cache
@@ -46,6 +47,22 @@ def copy_course(folder: Path, *more: str) -> None:
             shutil.copytree(source, target, ignore=ignored)
         else:
             shutil.copy(source, target)
+
+
+def train_shortly(folder: Path, minutes: float) -> None:
+    """Let the last lesson of a copied course train for this long."""
+    last = next((folder / "notebooks").glob("06*.ipynb"))
+    train, content = '"trainer.train()"', last.read_text(encoding="utf-8")
+    assert content.count(train) == 1
+    shorter = f'"trainer.minutes.value = {minutes}; trainer.train()"'
+    last.write_text(content.replace(train, shorter), encoding="utf-8")
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return an environment in which Python uses the copied course and its folders."""
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    environment = {k: v for k, v in os.environ.items() if k != "MINIGPT_HOME"}
+    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def existing() -> list[str]:

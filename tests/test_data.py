@@ -10,6 +10,7 @@ import sys
 import unicodedata
 import urllib.error
 from http.client import BadStatusLine, IncompleteRead
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,10 +31,10 @@ from minigpt.data import (
     read_text,
     save_dataset,
 )
-from minigpt.paths import HOME as ROOT
 from minigpt.paths import TEXTS
 from minigpt.tokenizer import CharTokenizer, stream_text
 
+ROOT = Path(__file__).resolve().parent.parent
 SHAKESPEARE = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
 FILES = "train.bin", "val.bin", "vocab.json"
 

@@ -33,11 +33,12 @@ def test_links_of_the_readme_lead_somewhere():
 
 
 def test_test_command_is_the_one_that_ci_runs():
-    commands = re.findall(r"^python3 .*$", README, re.M)
-    tests = [command for command in commands if command.endswith("python -m pytest")]
-    assert len(tests) == 1
-    assert "<!-- test command -->" in README
-    assert "<!-- test command -->" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    _, _, after = README.partition("<!-- test command -->")
+    (command,) = re.findall(r"^python3 .*$", after.partition("<!-- end -->")[0], re.M)
+    assert command.endswith("python -m pytest")
+    ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "<!-- test command -->" in ci
+    assert ci.endswith("\n.venv/bin/python -m pytest -m thorough\n")
 
 
 @pytest.mark.parametrize("extra", [None, "notebooks", "test"])

@@ -7,11 +7,12 @@ import pytest
 from console_tools import QUICK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from samples import few_or_many
 
 from minigpt.checkpoint import load_checkpoint
 from minigpt.data import load_dataset, read_text
 
-EXAMPLES = 150
+FEW, MANY = 15, 150
 TOKENIZERS = ("char", "bpe", "word")
 A_MEGABYTE = 1_000_000
 
@@ -85,11 +86,12 @@ texts = st.builds(lambda piece, n: piece * n, pieces, st.sampled_from([1, 60, 40
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-def test_any_text(minigpt, tried, tokenizer):
+@few_or_many("examples", FEW, MANY)
+def test_any_text(minigpt, tried, tokenizer, examples):
     ends: list[str] = []
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -107,13 +109,14 @@ def test_any_text(minigpt, tried, tokenizer):
         f"{ends.count('prepare')} refused by prepare, {ends.count('train')} by train, "
         f"{ends.count('generate')} by generate"
     )
-    assert ends.count("all") >= EXAMPLES / 4
+    assert ends.count("all") >= (examples / 4 if examples == MANY else 1)
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-def test_any_bytes(minigpt, tokenizer):
+@few_or_many("examples", FEW // 2, MANY // 2)
+def test_any_bytes(minigpt, tokenizer, examples):
     @settings(
-        max_examples=EXAMPLES // 2,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -149,6 +152,7 @@ def test_extremes(minigpt, tmp_path, tokenizer, name):
         assert (end == "all") is (name not in refused)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_ten_megabytes_on_one_line(minigpt, tmp_path, tokenizer, tried):

@@ -15,11 +15,11 @@ import time
 import pytest
 import torch
 from console_tools import QUICK, call
+from samples import few_or_many
 
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.checkpoint_folder import find_furthest
 
-KILLS = 100
 ITERATIONS = 40
 EVERY = 2  # iterations between two checkpoints
 OPTIONS = [
@@ -101,16 +101,18 @@ def kill(process, folder, chance: random.Random) -> bool:
     return alive
 
 
-def test_killed_at_any_moment(start, straight, prepared, tmp_path, tried):
+@few_or_many("enough", 5, 100)
+def test_killed_at_any_moment(start, straight, prepared, tmp_path, tried, enough):
     chance = random.Random(6)
     kills = writing = finished = run_number = 0
-    while kills < KILLS:
+    # How often a kill meets a checkpoint that is being written depends on the machine.
+    while kills < enough or writing < enough / 10:
         run_number += 1
         folder, reached = tmp_path / f"run {run_number}", 0
         folder.mkdir()
         while not (folder / "model_final.pt").exists():
             more = ["--resume"] if reached else []
-            if kills == KILLS:
+            if kills >= enough and writing >= enough / 10:
                 process = start(words_for(prepared, folder, *more))
                 process.join()
                 assert process.exitcode == 0
@@ -132,18 +134,22 @@ def test_killed_at_any_moment(start, straight, prepared, tmp_path, tried):
         f"{kills} kills of a run, {writing} of them while a checkpoint was written; "
         f"{finished} runs brought to their end, all on the same weights"
     )
-    assert writing >= KILLS / 10
 
 
-def test_two_runs_in_one_folder(start, straight, prepared, tmp_path, tried):
+@few_or_many("times", 1, 3)
+def test_two_runs_in_one_folder(start, straight, prepared, tmp_path, tried, times):
     looked = 0
-    for _ in range(3):
+    for _ in range(times):
         runs = [
             start(words_for(prepared, tmp_path, "--seed", seed)) for seed in straight
         ]
         while any(process.is_alive() for process in runs):
             for path in tmp_path.glob("*.pt"):
-                checkpoint = load_checkpoint(path)
+                try:
+                    checkpoint = load_checkpoint(path)
+                except ValueError:
+                    assert not path.exists()  # a run that begins has renamed it
+                    continue
                 assert checkpoint.training.config.seed in straight
                 looked += 1
         assert [process.exitcode for process in runs] == [0, 0]

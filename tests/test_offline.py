@@ -1,6 +1,6 @@
 """Once installed, nothing needs the network but `minigpt prepare shakespeare`.
 
-The whole run of the tests is kept from it, see conftest.py, and fails if anything else
+The whole run of the tests is kept from it, see guard.py, and fails if anything else
 tried; here is shown that it really is kept, also where the lessons run.
 """
 

@@ -29,6 +29,7 @@ from ipywidgets import (
     ToggleButtons,
     Widget,
 )
+from samples import few_or_many
 
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import load_checkpoint
@@ -40,7 +41,7 @@ from minigpt.model import GPT
 from minigpt.paths import TEXTS
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
-CHANGES = 1000
+FEW, MANY = 200, 1000
 LINES = (TEXTS / "fables.txt").read_text(encoding="utf-8")[:20_000].splitlines()
 LINES = [line for line in LINES if 0 < len(line) < 60][:40]
 BAD = ("", "€", "x" * 30_000, "\ud800", "<b>&", "\0")
@@ -144,11 +145,12 @@ PANELS = [token_explorer, sampling_bars, attention_explorer, leak_grid_panel]
 PANELS += [stream_panel]
 
 
+@few_or_many("changes", FEW, MANY)
 @pytest.mark.parametrize("kind", PANELS, ids=lambda kind: kind.__name__)
-def test_panels_that_answer_at_once(kind: Callable, checkpoint, tried):
+def test_panels_that_answer_at_once(kind: Callable, checkpoint, tried, changes):
     make, chance = kind(checkpoint), random.Random(6)
     fired_at = make()
-    for _ in range(CHANGES):
+    for _ in range(changes):
         change_one(fired_at, chance, buttons=True)
     settle(fired_at)
     for _ in range(50):  # from a readable text on, so that all of it is seen
@@ -159,7 +161,7 @@ def test_panels_that_answer_at_once(kind: Callable, checkpoint, tried):
     give(fresh, settings(fired_at))
     assert settings(fresh) == settings(fired_at)
     assert shown(fresh) == shown(fired_at)
-    tried(f"{CHANGES} random changes of {kind.__name__}, the last ones alone remain")
+    tried(f"{changes} random changes of {kind.__name__}, the last ones alone remain")
 
 
 WRITING = {"playground": widgets.playground, "side_by_side": widgets.side_by_side}
@@ -179,13 +181,12 @@ def test_global_state_is_left_as_it_was(name, checkpoint):
     checkpoint.model.eval()
 
 
-async def fire(panel: Widget, chance: random.Random, most: list[int]) -> None:
+async def fire(panel: Widget, chance: random.Random, changes: int) -> None:
     """Change at full speed, letting the loop have its turn now and then."""
-    for n in range(CHANGES):
+    for n in range(changes):
         change_one(panel, chance, buttons=True)
         if n % 7 == 0:
             await asyncio.sleep(chance.choice([0, 0, 0.001]))
-            most[0] = max(most[0], len(asyncio.all_tasks()))
     settle(panel)
 
 
@@ -193,48 +194,49 @@ def writers(panel) -> list:
     return getattr(panel, "writers", None) or [panel.writer]
 
 
-async def written(panel) -> float:
-    """Wait until nothing is being written; return the seconds it took."""
-    began = time.perf_counter()
+async def written(panel) -> None:
+    """Wait until nothing is being written."""
     while any(writer.stream.writing for writer in writers(panel)):
         await asyncio.sleep(0.002)
-    return time.perf_counter() - began
 
 
+@few_or_many("changes", FEW, MANY)
 @pytest.mark.parametrize("name", ["playground", "side_by_side"])
-def test_panels_that_write(name, checkpoint, tried):
-    make, chance, most = getattr(widgets, name), random.Random(6), [0]
+def test_panels_that_write(name, checkpoint, tried, changes):
+    make, chance = getattr(widgets, name), random.Random(6)
 
     async def drive():
         fired_at = make(checkpoint)
-        await fire(fired_at, chance, most)
-        took = await written(fired_at)
+        await fire(fired_at, chance, changes)
+        for _ in range(10):  # turns of the loop, in which what was dropped ends
+            await asyncio.sleep(0)
+        tasks = len(asyncio.all_tasks())
+        await written(fired_at)
         for writer in writers(fired_at):
             assert not writer.problem.value
         fresh = make(checkpoint)
         await written(fresh)
         give(fresh, settings(fired_at))
-        alone = await written(fresh)
+        await written(fresh)
         give(fresh, settings(fired_at))  # a place is there once its text is
-        return fired_at, fresh, took, alone
+        return fired_at, fresh, tasks
 
-    fired_at, fresh, took, alone = asyncio.run(drive())
+    fired_at, fresh, tasks = asyncio.run(drive())
     assert settings(fresh) == settings(fired_at)
     assert [w.ids for w in writers(fresh)] == [w.ids for w in writers(fired_at)]
     assert shown(fresh) == shown(fired_at)
-    # What was dropped is not waiting anywhere: no more is left than one text's work.
-    assert took < 3 * alone + 0.5
-    tried(
-        f"{CHANGES} random changes of {name}: never more than {most[0]} tasks, "
-        f"{took:.2f} s to the last text (alone {alone:.2f} s)"
-    )
+    # What was dropped is not waiting anywhere: besides the task that made the changes
+    # there is one for the last text of each writer.
+    assert tasks <= 1 + len(writers(fired_at))
+    tried(f"{changes} random changes of {name}, the last text alone is written")
 
 
-def test_the_fable_button(checkpoint, tried):
+@few_or_many("changes", FEW, MANY)
+def test_the_fable_button(checkpoint, tried, changes):
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     panel, chance = widgets.fable_button(model, tokenizer, 50), random.Random(6)
     before = threading.active_count()
-    for _ in range(CHANGES):
+    for _ in range(changes):
         change_one(panel, chance, buttons=True)
     settle(panel)
     (press,) = inside(panel, (Button,))
@@ -247,7 +249,7 @@ def test_the_fable_button(checkpoint, tried):
     while threading.active_count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert threading.active_count() <= before
-    tried(f"{CHANGES} random changes and presses of fable_button, no thread left over")
+    tried(f"{changes} random changes and presses of fable_button, no thread left over")
 
 
 SHAPE = GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)
@@ -256,7 +258,8 @@ IDS = torch.randint(9, (300,), generator=torch.Generator().manual_seed(0))
 KNOWN = Baselines(uniform=2.2, unigram=2.1, bigram=1.9)
 
 
-def test_the_race(monkeypatch, tried):
+@few_or_many("changes", FEW, MANY)
+def test_the_race(monkeypatch, tried, changes):
     monkeypatch.setattr(race, "REDRAW_SECONDS", 0.0)
     before = threading.active_count()
 
@@ -267,10 +270,10 @@ def test_the_race(monkeypatch, tried):
         return shown(panel)
 
     fired_at, chance = widgets.race_panel(IDS, IDS, KNOWN, SHAPE, RUN), random.Random(6)
-    for _ in range(CHANGES):
+    for _ in range(changes):
         change_one(fired_at, chance, buttons=True)
     fresh = widgets.race_panel(IDS, IDS, KNOWN, SHAPE, RUN)
     give(fresh, settings(fired_at))
     assert finished(fired_at) == finished(fresh)
     assert threading.active_count() <= before
-    tried(f"{CHANGES} random changes and presses of race_panel, no thread left over")
+    tried(f"{changes} random changes and presses of race_panel, no thread left over")

@@ -13,8 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from minigpt.paths import HOME as ROOT
-
+ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = [*ROOT.glob("minigpt/**/*.py"), *ROOT.glob("data/*.py")]
 SHIPPED += ROOT.glob("benchmarks/*.py")
 TESTS = list(ROOT.glob("tests/**/*.py"))

@@ -16,8 +16,8 @@ from minigpt.paths import NOTEBOOKS
 
 MOST_BLOCKS = 5
 LESSON = re.compile(
-    "|".join(path.stem for path in NOTEBOOKS.glob("0*.ipynb"))
-    + r"|\(\d+\)|-Copy\d*"  # a browser's second download, JupyterLab's duplicate
+    "00_start_here|01_tokenization|02_attention|03_block|04_training|05_sampling"
+    r"|06_train_and_play|\(\d+\)|-Copy\d*"  # and a second download, a duplicate
 )
 
 

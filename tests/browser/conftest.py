@@ -98,8 +98,7 @@ def write_settings(folder: Path, theme: str) -> None:
 
 def environment(course: Path, state: Path) -> dict[str, str]:
     """Keep all of Jupyter's state in a folder, and import the copy's minigpt."""
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(course), os.environ["PYTHONPATH"]]),
+    return notebook_tools.environment_of(course) | {
         "JUPYTER_CONFIG_DIR": str(state / "config"),
         "JUPYTER_DATA_DIR": str(state / "data"),
         "JUPYTER_RUNTIME_DIR": str(state / "runtime"),

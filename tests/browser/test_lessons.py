@@ -27,7 +27,7 @@ def changes(cell, keys: list[str], slider: str) -> list[str]:
     shown = []
     tools.handle(cell, slider).focus()
     for key in keys:
-        before, end = cell.inner_html(), time.monotonic() + 5
+        before, end = cell.inner_html(), time.monotonic() + 60
         cell.page.keyboard.press(key)
         while cell.inner_html() == before and time.monotonic() < end:
             cell.page.wait_for_timeout(20)

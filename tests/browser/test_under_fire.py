@@ -10,6 +10,7 @@ import lab as tools
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.thorough
 CHANGES = 50
 KEYS = ["ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End"]
 CONTROLS = ".noUi-handle, select, input[type=checkbox], textarea, input[type=text]"
