@@ -62,16 +62,15 @@ class Run:
 
     def __post_init__(self) -> None:
         self.text_id = text_id(self.dataset)
-        self._start, self._seconds_before = self.iteration, self.clock.seconds
         self._saved: set[Path] = set()
         self._plan()
 
     def _plan(self) -> None:
-        self.schedule = (
-            ClockSchedule(self.config, self.clock)
-            if self.config.minutes
-            else Schedule(self.config)
-        )
+        config, clock = self.config, self.clock
+        by_clock = config.minutes > 0
+        self.schedule = ClockSchedule(config, clock) if by_clock else Schedule(config)
+        self._start, self._seconds_before = self.iteration, clock.seconds
+        self._progress_before = self.progress
 
     @property
     def device(self) -> torch.device:
@@ -86,20 +85,16 @@ class Run:
     @property
     def progress(self) -> float:
         """The fraction of the run that is done, from 0 to 1."""
-        if isinstance(self.schedule, ClockSchedule):
-            return self.schedule.progress
-        return min(self.iteration / self.config.max_iters, 1.0)
+        return self.schedule.progress(self.iteration)
 
     @property
     def seconds_left(self) -> float | None:
-        """How many seconds the rest of the run will take; None if nothing tells."""
-        if isinstance(self.schedule, ClockSchedule):
-            return max(self.schedule.budget - self.clock.seconds, 0.0)
-        done = self.iteration - self._start
-        if not done:
+        """How many seconds the rest will take; None before the first iteration."""
+        if self.iteration == self._start:
             return None
-        per_iteration = (self.clock.seconds - self._seconds_before) / done
-        return (self.config.max_iters - self.iteration) * per_iteration
+        done = self.progress - self._progress_before
+        seconds = self.clock.seconds - self._seconds_before
+        return (1 - self.progress) * seconds / max(done, 1e-9)
 
     def steps(self, measure: Measure = evaluate) -> Iterator[Step]:
         """Yield the steps that are left, and keep count of them.
@@ -176,6 +171,8 @@ class Run:
 
     def state(self) -> TrainingState:
         """Return what a checkpoint needs so that the run can be resumed from it."""
+        # The last evaluation may take less time than was reserved for it.
+        whole = 60 * self.config.minutes if self.finished else 0.0
         return TrainingState(
             config=self.config,
             iteration=self.iteration,
@@ -183,7 +180,7 @@ class Run:
             val_losses=list(self.val_losses),
             run_id=self.run_id,
             text_id=self.text_id,
-            seconds=self.clock.seconds,
+            seconds=max(self.clock.seconds, whole),
         )
 
 
@@ -194,9 +191,7 @@ def begin(dataset: Dataset, shape: GPTConfig, config: TrainConfig) -> Run:
         ValueError: the model or its batches are too large, or the text is too short.
     """
     shape = replace(shape, vocab_size=dataset.tokenizer.vocab_size)
-    _check_lengths(dataset, shape.block_size)
-    _check_size(shape)
-    _check_batch(shape, config)
+    _check_sizes(dataset, shape, config)
     device = find_device(config.device)
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(config.seed)
@@ -236,8 +231,7 @@ def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> R
     if "max_iters" in changes:
         changes = {"minutes": 0.0} | changes
     config = changed(state.config, changes)
-    _check_lengths(dataset, shape.block_size)
-    _check_batch(shape, config)
+    _check_sizes(dataset, shape, config)
     model = checkpoint.model.to(find_device(config.device))
     run = Run(
         dataset,
@@ -299,33 +293,28 @@ def _new_id() -> str:
     return f"{began} {secrets.token_hex(4)}"
 
 
-def _check_lengths(dataset: Dataset, block_size: int) -> None:
-    if len(dataset.train_ids) <= block_size:
+def _check_sizes(dataset: Dataset, shape: GPTConfig, config: TrainConfig) -> None:
+    """Raise ValueError if the text is too short, or the model or a batch too large."""
+    C, T, learned = shape.n_embd, shape.block_size, len(dataset.train_ids)
+    parameters = C * (shape.vocab_size + T + 12 * C * shape.n_layer)  # about
+    tokens = config.batch_size * T
+    if learned <= T:
         raise ValueError(
-            f"the text has {len(dataset.train_ids):,} tokens to learn from, too few "
-            f"for a block of {block_size:,} and the token after it: prepare a longer "
-            "text, or choose a smaller --block-size"
+            f"the text has {learned:,} tokens to learn from, too few for a block of "
+            f"{T:,} and the token after it: prepare a longer text, or choose a smaller "
+            "--block-size"
         )
     if len(dataset.val_ids) < 2:
         raise ValueError(
             "the validation text, the last tenth, has fewer than two tokens: prepare a "
             "longer text"
         )
-
-
-def _check_size(shape: GPTConfig) -> None:
-    C = shape.n_embd
-    parameters = C * (shape.vocab_size + shape.block_size + 12 * C * shape.n_layer)
     if parameters > MAX_PARAMETERS:
         raise ValueError(
             f"the model would have about {parameters:.1g} parameters, and more than "
             f"{MAX_PARAMETERS:.0g} will not fit: choose a smaller --n-embd, --n-layer "
             "or --block-size"
         )
-
-
-def _check_batch(shape: GPTConfig, config: TrainConfig) -> None:
-    tokens = config.batch_size * shape.block_size
     if tokens > MAX_BATCH_TOKENS:
         raise ValueError(
             f"a batch would have {tokens:,} tokens, and more than "

@@ -45,9 +45,13 @@ class Schedule:
         """Return the factor on the peak learning rate in iteration 0, 1, 2, ..."""
         return lr_multiplier(iteration, self.config)
 
+    def progress(self, iterations: int) -> float:
+        """Return the fraction of the run that is done after that many iterations."""
+        return min(iterations / self.config.max_iters, 1.0)
+
     def finished(self, iterations: int) -> bool:
         """Return whether the run ends after that many iterations."""
-        return iterations >= self.config.max_iters
+        return self.progress(iterations) >= 1
 
     def evaluation_due(self, iterations: int) -> bool:
         """Return whether to evaluate after that many iterations."""
@@ -95,21 +99,17 @@ class ClockSchedule(Schedule):
         self._evaluation_seconds = 0.0
         self._next_evaluation = clock.seconds + self.budget / self.MOST_EVALUATIONS
 
-    @property
-    def progress(self) -> float:
-        """The fraction of the time for training that has passed, from 0 to 1."""
+    def progress(self, iterations: int) -> float:
+        """Return the fraction of the time for training that has passed."""
         available = max(self.budget - self._evaluation_seconds, 1e-3)
         return min(self.clock.seconds / available, 1.0)
 
     def lr_multiplier(self, iteration: int) -> float:
         """Return the factor on the peak learning rate in iteration 0, 1, 2, ..."""
+        progress = self.progress(iteration)
         by_iterations = (iteration + 1) / max(self.config.warmup_iters, 1)
-        warmup = min(max(by_iterations, self.progress / self.WARMUP), 1.0)
-        return warmup * decay_multiplier(self.progress, self.config)
-
-    def finished(self, iterations: int) -> bool:
-        """Return whether the time is up."""
-        return self.progress >= 1
+        warmup = min(max(by_iterations, progress / self.WARMUP), 1.0)
+        return warmup * decay_multiplier(progress, self.config)
 
     def evaluation_due(self, iterations: int) -> bool:
         """Return whether it is time to evaluate."""

@@ -65,7 +65,7 @@ def test_the_last_evaluation_fits_into_the_time(timed):
     clock.now = 119.0
     assert not schedule.finished(10)
     schedule.evaluated(5.0)
-    assert schedule.finished(10) and schedule.progress == 1
+    assert schedule.finished(10) and schedule.progress(10) == 1
     clock.now = 114.0
     assert not schedule.finished(10)
 
