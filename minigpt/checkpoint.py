@@ -119,13 +119,13 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> Che
 
 
 def peek(path: str | Path) -> TrainingState | None:
-    """Return only the state of the training, or None if the file has none.
+    """Return the state of a training without its optimizer, quickly.
 
-    Also None if the file is missing or damaged. It is read quickly: the weights stay
-    on the disk, and the optimizer's moments are not checked.
+    None if the file has none, is missing or is damaged.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content["training"]["optimizer"] = {}  # so that nothing keeps the file open
         return _rebuild_training(content["training"])
     except Exception:  # damaged files fail in torch.load with nearly any exception
         return None
