@@ -21,7 +21,11 @@ from network import LOG, attempts
 
 # Read when minigpt and torch are imported, here and in every process started later.
 assert not {"minigpt", "torch"} & set(sys.modules), "imported before they were set up"
-HOME = Path(tempfile.mkdtemp(prefix="minigpt-home-"))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER and "MINIGPT_HOME" in os.environ:
+    HOME = Path(os.environ["MINIGPT_HOME"]) / WORKER
+else:
+    HOME = Path(tempfile.mkdtemp(prefix="minigpt-home-"))
 os.environ["MINIGPT_HOME"] = str(HOME)
 # One core for each of the two workers; a thread that waits must not occupy it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -86,7 +90,7 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 def pytest_configure(config):
     for folder in LEARNERS_FOLDERS:
-        (HOME / folder).mkdir(exist_ok=True)
+        (HOME / folder).mkdir(parents=True, exist_ok=True)
     # A shell that runs the tests in the background has them, and all that they start,
     # ignore Ctrl-C.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -130,7 +134,8 @@ def pytest_sessionfinish(session):
 def pytest_unconfigure(config):
     if OWN_LOG in config.stash:
         Path(config.stash[OWN_LOG]).unlink(missing_ok=True)
-    shutil.rmtree(HOME, ignore_errors=True)
+    if not is_worker(config):  # the folders of the workers are inside
+        shutil.rmtree(HOME, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter, config):

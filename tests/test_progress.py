@@ -270,7 +270,7 @@ def test_a_verdict_is_credited_to_its_exercise(way, tmp_path):
 
 
 def test_without_a_folder_it_is_the_courses_own(capsys, monkeypatch):
-    monkeypatch.setattr("minigpt.cli.progress.HOME", NOTEBOOKS.parent)
+    monkeypatch.setattr("minigpt.cli.progress.NOTEBOOKS", NOTEBOOKS)
     main(["progress"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[0] == NOTEBOOKS.name
