@@ -9,11 +9,11 @@ import torch
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.model import GPT
 from minigpt.optim import make_optimizer, orthogonalize
+from minigpt.schedule import lr_multiplier
 from minigpt.training import (
     TrainingDiverged,
     cross_entropy,
     evaluate,
-    lr_multiplier,
     random_batch,
     train,
 )
