@@ -65,15 +65,14 @@ class Decoder:
     >>> decoder = Decoder(model)
     >>> decoder.feed([3, 1, 4])  # (V,): the last row of model([[3, 1, 4]])
     >>> decoder.feed([1])  # (V,): the last row of model([[3, 1, 4, 1]])
-
-    `length` is the number of positions in the cache; set it to 0 for a new text.
     """
 
     def __init__(self, model: GPT) -> None:
         if reason := unsupported_reason(model):
             raise ValueError(f"this model cannot be decoded with a cache: {reason}")
         token, position = model.token_embedding, cast(Any, model.position_embedding)
-        self.length, self.block_size = 0, model.config.block_size
+        self.length = 0  # positions in the cache; set it to 0 for a new text
+        self.block_size = model.config.block_size
         self.token_embedding = array(token.weight, centre=position is not None)
         self.position_embedding = position and array(position.weight, centre=True)
         self.layers = [Layer(block, model.config) for block in model.blocks]
@@ -129,7 +128,7 @@ class Layer:
         self.cache[:, :, start:stop] = heads[1:]
         keys, values = self.cache[:, :, :stop]  # each (H, S, D)
         scores = heads[0] @ keys.swapaxes(1, 2)  # (H, T, S)
-        if T > 1:  # the causal mask: a single new position attends to all others
+        if T > 1:  # the causal mask; a single new position attends to all others
             scores += np.triu(np.full((T, stop), -np.inf, np.float32), start + 1)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)
@@ -155,7 +154,10 @@ class Linear:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         x = x if self.epsilon is None else rms_norm(x, self.epsilon)
-        return x.dot(self.weight) + self.bias
+        # Row by row, as BLAS starts threads for several, and waits if cores are busy.
+        rows = x.dot(self.weight) if len(x) == 1 else (x[:, None] @ self.weight)[:, 0]
+        rows += self.bias
+        return rows
 
 
 def array(tensor: Tensor, centre: bool = False) -> np.ndarray:
@@ -175,10 +177,7 @@ def gelu(x: np.ndarray) -> np.ndarray:
 
 
 def unsupported_reason(model: GPT) -> str | None:
-    """Return why `Decoder` cannot replace a model, or None if it can.
-
-    It reads only the weights, and would miss another layer, `attend`, method or hook.
-    """
+    """Return why `Decoder`, which reads only weights, cannot run a model, or None."""
     usual = {GPT, Block, CausalSelfAttention, FeedForward, nn.ModuleList, nn.Dropout}
     special = {nn.LayerNorm, nn.GELU}, {nn.RMSNorm, ReLUSquared, QKNorm, Rotary}
     usual |= {nn.Embedding, nn.Linear} | special[model.config.modern]
