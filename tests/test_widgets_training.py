@@ -50,7 +50,7 @@ def panel(fables, tmp_path):
     made.text.options = {"fables": str(fables)}
     yield made
     made.stop()
-    made.trainer.join(20)
+    finish(made)
 
 
 def final(panel):
@@ -98,7 +98,7 @@ def test_it_trains_shows_and_saves(panel):
     finish(panel)
     made = panel.trainer
     assert made.phase == "finished" and made.problem == ""
-    assert made.run.iteration == len(panel.steps) == ITERATIONS
+    assert made.run.iteration == len(panel.trainer.steps) == ITERATIONS
     assert [n for n, _ in made.run.val_losses] == [20, 40, 60]
     assert made.run.val_losses[-1][1] < panel.baselines.uniform
     assert "validation" in panel.curve.value and "bigram" in panel.curve.value
@@ -120,7 +120,7 @@ def test_the_thread_ends(panel):
 def test_before_training_it_gives_the_shipped_model(panel):
     assert panel.model.config.vocab_size == panel.tokenizer.vocab_size
     assert "comes with the course" in panel.about
-    assert panel.steps == [] and panel.curves == {} and panel.baselines is None
+    assert panel.trainer.steps == [] and panel.curves == {} and panel.baselines is None
     assert panel.pause_button.disabled and panel.stop_button.disabled
 
 
@@ -338,7 +338,7 @@ def test_an_interrupt_while_waiting_is_stop(panel, monkeypatch):
     panel.train()
     at_iteration(panel, 2)
     asyncio.run(interrupted())
-    panel.trainer.join(20)
+    finish(panel)
     assert panel.trainer.phase == "stopped" and panel.trainer.saved
     panel.go_on()
     finish(panel)
@@ -378,7 +378,7 @@ def test_a_panel_made_again_goes_on_with_what_is_still_being_saved(panel, monkey
     other.pause_button.click()
     finish(other)
     assert other.problem.value == "" and other.trainer.phase == "finished"
-    assert other.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
+    assert other.trainer.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
     assert load_checkpoint(final(other)).training.iteration == ITERATIONS
 
 
@@ -458,7 +458,7 @@ def test_train_from_several_threads_is_train_once(panel, monkeypatch):
         # Others measure and save; one trains.
         assert sum(thread.name == "training" for thread in new) == 1
         panel.stop()
-        panel.trainer.join(20)
+        finish(panel)
 
 
 # What goes wrong, in words
@@ -697,7 +697,7 @@ def test_a_thousand_presses_and_changes(panel, tried):
         if chance.random() < 0.02:
             time.sleep(0.02)
     panel.stop()
-    panel.trainer.join(60)
+    finish(panel)
     assert not panel.problem.value
     assert threading.active_count() <= threads
     panel.size.value, panel.minutes.value = "laptop", 2.0

@@ -88,7 +88,7 @@ print("verdict on race_panel:", fire.shown(alone) == fire.shown(race_panel))
 """,
     "training_panel": """
 await calm(training_panel)
-training_panel.stop(); training_panel.trainer.join(60)
+training_panel.stop(); await training_panel.finished()
 ended = not training_panel.trainer.busy and not training_panel.trainer.problem
 training_panel.size.value = "small"; training_panel.minutes.value = 0.1
 training_panel.train(); await training_panel.finished()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from ipywidgets import HTML, Layout, VBox, Widget
+from ipywidgets import HTML, Button, Layout, VBox, Widget
 from torch import nn
 
 from minigpt.course.colours import ERROR
@@ -39,6 +39,11 @@ def control(kind: type[Widget], label: str, **traits: Any) -> Any:
     """Return a control with the course's label width: control(IntSlider, "layer")."""
     traits.setdefault("layout", CONTROL_LAYOUT)
     return kind(description=label, style=LABEL_WIDTH, **traits)
+
+
+def button(label: str, tooltip: str, style: str = "") -> Button:
+    """Return a button; its style may be "primary"."""
+    return Button(description=label, tooltip=tooltip, button_style=style)
 
 
 def panel(controls: list[Widget], *views: Widget) -> VBox:
