@@ -3,7 +3,6 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from minigpt.course.colours import BLUE, GREEN, GREY, PURPLE, VERMILLION
 from minigpt.course.plots.style import CENTRED, WIDTH, figure, rounded_box
@@ -18,9 +17,9 @@ _PARTS = [
 ]
 
 
-def course_map(title: str) -> tuple[Figure, Axes]:
-    """Return a figure of the machine that the lessons build, part by part."""
-    made, axes = figure(title, 3.9)
+def course_map(title: str) -> None:
+    """Draw the machine that the lessons build, part by part."""
+    _, axes = figure(title, 3.9)
     for number, name, (x, y), (width, height), colour in _PARTS:
         look: dict[str, Any] = {
             "facecolor": colour + "22",
@@ -35,7 +34,6 @@ def course_map(title: str) -> tuple[Figure, Axes]:
     _draw_arrows(axes)
     axes.set(xlim=(0, WIDTH), ylim=(-0.25, 3.2))
     axes.set_axis_off()
-    return made, axes
 
 
 def _label_parts(axes: Axes) -> None:

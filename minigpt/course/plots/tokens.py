@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from minigpt.course.colours import GREY
 from minigpt.course.plots.style import CENTRED, WIDTH, figure, rounded_box
@@ -21,8 +20,8 @@ Box = tuple[float, int, float, str]
 
 def token_rows(
     rows: Sequence[tuple[str, Sequence[str], Sequence[int] | None]], title: str
-) -> tuple[Figure, Axes]:
-    """Return a figure of texts in coloured boxes, one box per token.
+) -> None:
+    """Draw texts in coloured boxes, one box per token.
 
     Args:
         rows: for each text its name, its tokens, and the ids to write below them or
@@ -36,12 +35,11 @@ def token_rows(
         head = 0.3 if label else 0.0
         laid_out.append((y, label, boxes, ids, (head, line)))
         y += head + lines * line
-    made, axes = figure(title, y + 0.5)
+    _, axes = figure(title, y + 0.5)
     for top, label, boxes, ids, (head, line) in laid_out:
         axes.text(0, top + 0.16, label, fontsize=10, color=GREY, va="center")
         _draw_row(axes, boxes, ids, top + head, line)
     _finish(axes, y)
-    return made, axes
 
 
 def _draw_row(
@@ -58,9 +56,9 @@ def _draw_row(
             axes.text(*where, str(ids[n]), fontsize=7.5, color="#444444", **CENTRED)
 
 
-def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
-    """Return a figure of the text's characters above the bytes of their UTF-8."""
-    made, axes = figure(title, 1.75)
+def byte_rows(text: str, title: str) -> None:
+    """Draw the text's characters above the bytes of their UTF-8."""
+    _, axes = figure(title, 1.75)
     total = len(text.encode("utf-8"))
     unit = min(0.62, (WIDTH - 1.05) / total)
     x = 0.8
@@ -78,7 +76,6 @@ def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
     for y, label in ((0.28, "character"), (0.8, "bytes")):
         axes.text(0, y, label, color=GREY, va="center")
     _finish(axes, 1.05)
-    return made, axes
 
 
 def _lay_out(tokens: Sequence[str], ids: Sequence[int] | None) -> tuple[list[Box], int]:

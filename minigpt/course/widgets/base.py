@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
+import torch
 from ipywidgets import HTML, Button, Layout, VBox, Widget
-from torch import nn
+from torch import Tensor, nn
 
 from minigpt.course.colours import ERROR
 from minigpt.course.widgets.markup import tag
@@ -46,6 +47,15 @@ def button(label: str, tooltip: str, style: str = "") -> Button:
     return Button(description=label, tooltip=tooltip, button_style=style)
 
 
+def step_buttons(slider: Any, unit: str) -> list[Button]:
+    """Return two buttons that move a slider back and forward by one."""
+    made = []
+    for by, label, where in (-1, "◀ previous", "back"), (1, "next ▶", "forward"):
+        made.append(button(label, f"One {unit} {where}"))
+        made[-1].on_click(lambda _, by=by: slider.set_trait("value", slider.value + by))
+    return made
+
+
 def panel(controls: list[Widget], *views: Widget) -> VBox:
     """Return one widget: the controls, then the views."""
     return VBox([*controls, *views], layout=Layout(padding="0.4em", max_width="60em"))
@@ -74,12 +84,13 @@ def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -
 
 
 @contextmanager
-def dropout_off(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode for as long as the context lasts."""
+def inference(model: nn.Module, ids: list[int]) -> Iterator[Tensor]:
+    """Turn dropout and gradients off; gives ids (1, T) on the model's device."""
     was_training = model.training
     model.eval()
     try:
-        yield
+        with torch.inference_mode():
+            yield torch.tensor([ids], device=next(model.parameters()).device)
     finally:
         model.train(was_training)
 

@@ -5,15 +5,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
-from ipywidgets import HTML, Button, Dropdown, HBox, VBox
+from ipywidgets import HTML, Dropdown, HBox, VBox
 from torch import Tensor
 
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import Latest, control, in_words, message, panel
-from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.base import (
+    Latest,
+    button,
+    control,
+    in_words,
+    message,
+    panel,
+)
+from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.throttle import Throttle
 from minigpt.training import Step, train
 
@@ -34,9 +41,8 @@ class LiveCurve(HTML):
         first, redraw = 1, Throttle(REDRAW_SECONDS)
 
         def draw() -> None:
-            points = smoothed(losses, first=first)
-            curve = Curve(points, val, self._max_iters, self._baselines)
-            self.value = curve_svg(curve)
+            curves = {"training": smoothed(losses, first=first), "validation": val}
+            self.value = curve_svg(curves, self._baselines, self._max_iters)
 
         try:
             for step in steps:
@@ -83,12 +89,8 @@ class _Race:
         shape: GPTConfig,
         config: TrainConfig,
     ) -> None:
-        self.ids, self.baselines, self.shape, self.config = (
-            ids,
-            baselines,
-            shape,
-            config,
-        )
+        self.ids, self.baselines = ids, baselines
+        self.shape, self.config = shape, config
         start = "Choose a switch and press Train: two runs start side by side."
         self.view = HTML(f"<p>{start}</p>")
         self.stopped = threading.Event()
@@ -118,10 +120,10 @@ class _Race:
         redraw = Throttle(REDRAW_SECONDS)
 
         def draw() -> None:
-            healthy, other = map(smoothed, losses)
-            names, max_iters = ("healthy", switch), self.config.max_iters
-            curve = Curve(healthy, other, max_iters, self.baselines, names, dots=False)
-            self.view.value = curve_svg(curve)
+            curves = dict(zip(("healthy", switch), map(smoothed, losses), strict=True))
+            self.view.value = curve_svg(
+                curves, self.baselines, self.config.max_iters, dots=False
+            )
 
         try:
             for steps in zip(*self._runs(switch), strict=True):
@@ -173,8 +175,8 @@ def race_panel(
         config: of both runs.
     """
     switch = control(Dropdown, "switch", options=list(SWITCHES))
-    go = Button(description="Train", button_style="primary", tooltip="Start both runs")
-    halt = Button(description="Stop", tooltip="Stop both runs")
+    go = button("Train", "Start both runs", "primary")
+    halt = button("Stop", "Stop both runs")
     race = _Race((train_ids, val_ids), baselines, shape, config)
     if before := _latest.replaced_by(race):
         before.stopped.set()

@@ -5,12 +5,12 @@ import threading
 from dataclasses import dataclass
 
 import torch
-from ipywidgets import HTML, Button, Dropdown, HBox, IntSlider, Layout, VBox
+from ipywidgets import HTML, Dropdown, HBox, IntSlider, Layout, VBox
 from torch import Tensor
 
 from minigpt.course.colours import INK
 from minigpt.course.widgets.attention_html import token_labels, where_it_looks
-from minigpt.course.widgets.base import dropout_off
+from minigpt.course.widgets.base import inference, step_buttons
 from minigpt.course.widgets.markup import tag
 from minigpt.course.widgets.playgrounds.shared_controls import Request, setting
 from minigpt.course.widgets.playgrounds.writer import Writer
@@ -42,8 +42,7 @@ class Inspector:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.place = setting(IntSlider, "place", value=1, min=1, max=1)
-        self.back = Button(description="◀ previous", tooltip="One token back")
-        self.on = Button(description="next ▶", tooltip="One token forward")
+        self.back, self.on = step_buttons(self.place, "token")
         self.layer = setting(IntSlider, "layer", max=0)
         self.head = setting(Dropdown, "head", options={"mean of all": -1}, value=-1)
         self.bars = HTML(layout=Layout(width="32em"))
@@ -52,8 +51,6 @@ class Inspector:
         self._prompt: list[int] | None = None
         # The text may grow while its place is moved, each in a thread of its own.
         self._drawing = threading.RLock()
-        self.back.on_click(lambda _: self.step(-1))
-        self.on.on_click(lambda _: self.step(1))
         self.place.observe(lambda _: self.move(), names="value")
         for widget in (self.layer, self.head):
             widget.observe(lambda _: self.draw(), names="value")
@@ -64,10 +61,6 @@ class Inspector:
         right = VBox([self.layer, self.head, self.looks])
         steps = HBox([self.place, self.back, self.on], layout=wrap)
         return VBox([steps, HBox([self.bars, right], layout=views)])
-
-    def step(self, by: int) -> None:
-        """Move the place by so many tokens; the slider keeps it within the text."""
-        self.place.value += by
 
     def move(self) -> None:
         """Mark the new place in the text, and show what is behind it."""
@@ -99,14 +92,12 @@ class Inspector:
                 self.bars.value = self._bars_html(request, written)
                 self.looks.value = self._looks_html(request)
 
-    @torch.inference_mode()
     def _look(self, model: GPT, before: list[int]) -> None:
         """Run the model on the context of the place, unless it has just done so."""
         context = before[context_start(len(before), model.config.block_size) :]
         if self.seen and self.seen.context == context and self.seen.model is model:
             return
-        ids = torch.tensor([context], device=next(model.parameters()).device)
-        with dropout_off(model):
+        with inference(model, context) as ids:
             logits = model(ids)[0, -1].float().cpu()
             attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
         self.seen = Seen(model, context, logits, attention)

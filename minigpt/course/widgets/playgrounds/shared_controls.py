@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ipywidgets import HTML, BoundedIntText, Button, IntSlider, Layout, Textarea, Widget
+from ipywidgets import HTML, BoundedIntText, IntSlider, Layout, Textarea, Widget
 
 from minigpt.checkpoint import Checkpoint
-from minigpt.course.widgets.base import PROMPTS, control, encode_text
+from minigpt.course.widgets.base import PROMPTS, button, control, encode_text
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
@@ -61,14 +61,8 @@ class SharedControls:
             IntSlider, "length", value=DEFAULT, min=SHORTEST, max=LONGEST, step=10
         )
         self.seed = setting(BoundedIntText, "seed", max=LARGEST_SEED)
-        self.button = Button(
-            description="Write",
-            tooltip="Write a text with the newest model",
-            button_style="primary",
-        )
-        self.other = Button(
-            description="Another seed", tooltip="Write another text with these settings"
-        )
+        self.button = button("Write", "Write a text with the newest model", "primary")
+        self.other = button("Another seed", "Write another text with these settings")
         self.other.on_click(lambda _: self._next_seed())
         self.about = HTML()
 

@@ -87,11 +87,11 @@ class TrainingPanel(VBox):
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """The training loss, smoothed, and the validation loss, as far as measured.
+        """Both losses so far, (iteration, nats per token); the training loss smoothed.
 
-        Each is a list of (iteration, nats per token).
+        A loss that has not been measured yet is left out.
         """
-        return self.trainer.curves
+        return {name: points for name, points in self.trainer.curves.items() if points}
 
     @property
     def baselines(self) -> Baselines | None:

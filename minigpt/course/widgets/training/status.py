@@ -4,7 +4,7 @@ import html
 import math
 
 from minigpt.course.colours import BRAND, FAINT, INK, SHADE
-from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.markup import tag
 from minigpt.course.widgets.training.trainer import Trainer
 from minigpt.run import Run
@@ -50,7 +50,8 @@ def status_html(trainer: Trainer) -> str:
 def _numbers(trainer: Trainer, run: Run) -> dict[str, str]:
     found = {"iteration": f"{run.iteration:,}"}
     for name, points in trainer.curves.items():
-        found[f"{name} loss"] = f"{points[-1][1]:.2f}"
+        if points:
+            found[f"{name} loss"] = f"{points[-1][1]:.2f}"
     if recent := trainer.steps[-RECENT:]:
         rate = sum(s.tokens for s in recent) / sum(s.seconds for s in recent)
         found["tokens per second"] = f"{rate:,.0f}"
@@ -61,7 +62,7 @@ def _numbers(trainer: Trainer, run: Run) -> dict[str, str]:
 
 def curve_html(trainer: Trainer) -> str:
     """Return the loss curve of the run as HTML, empty before there is one."""
-    run, baselines, curves = trainer.run, trainer.baselines, trainer.curves
+    run, baselines = trainer.run, trainer.baselines
     if run is None or baselines is None:
         return ""
     last = run.config.max_iters
@@ -69,8 +70,7 @@ def curve_html(trainer: Trainer) -> str:
         last = max(int(run.iteration / max(run.progress, 0.01)), 100)
         digits = 10 ** (int(math.log10(last)) - 1)
         last = math.ceil(last / digits) * digits
-    losses = [curves.get(name, []) for name in ("training", "validation")]
-    return curve_svg(Curve(*losses, last, baselines))
+    return curve_svg(trainer.curves, baselines, last)
 
 
 def sample_html(trainer: Trainer) -> str:

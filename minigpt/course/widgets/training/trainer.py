@@ -84,12 +84,12 @@ class Trainer:
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """The losses measured so far, by name; the training loss is smoothed."""
+        """The losses so far, the training loss smoothed."""
         steps = list(self.steps)
         first = steps[0].iteration if steps else 1
-        curves = {"training": smoothed([s.loss for s in steps], over=20, first=first)}
-        curves["validation"] = list(self.run.val_losses) if self.run else []
-        return {name: points for name, points in curves.items() if points}
+        smooth = smoothed([step.loss for step in steps], over=20, first=first)
+        val_losses = list(self.run.val_losses) if self.run else []
+        return {"training": smooth, "validation": val_losses}
 
     def train(self, choice: Choice) -> None:
         """Begin a new run; ignored while one is in progress."""
