@@ -2,10 +2,9 @@
 
 import html
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 from ipywidgets import HTML, Button, Layout, VBox, Widget
@@ -19,21 +18,6 @@ LABEL_WIDTH = {"description_width": "11em"}
 # The beginning of a sample, by the name of the text that the model has learned.
 PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
-
-Panel = TypeVar("Panel")
-
-
-class Latest(Generic[Panel]):
-    """Holds a weak reference to the newest panel of a kind."""
-
-    def __init__(self) -> None:
-        self._newest: weakref.ref[Panel] | None = None
-
-    def replaced_by(self, new: Panel) -> Panel | None:
-        """Remember the new panel; return the one before it if it still exists."""
-        before = self._newest() if self._newest is not None else None
-        self._newest = weakref.ref(new)
-        return None if before is new else before
 
 
 def control(kind: type[Widget], label: str, **traits: Any) -> Any:

@@ -1,10 +1,11 @@
 """Draw losses while a lesson trains: of one run, or of two that differ in a switch."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
+from weakref import WeakSet
 
-import torch
 from ipywidgets import HTML, Dropdown, HBox, VBox
 from torch import Tensor
 
@@ -12,23 +13,19 @@ from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import (
-    Latest,
-    button,
-    control,
-    in_words,
-    message,
-    panel,
-)
+from minigpt.course.widgets.base import button, control, in_words, message, panel
 from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.throttle import Throttle
+from minigpt.model import GPT
 from minigpt.training import Step, train
 
 REDRAW_SECONDS = 0.3
 
+Switch = Callable[[GPT, TrainConfig], faults.Exhibit]
+
 
 class LiveCurve(HTML):
-    """A picture of the losses that grows while `watch` passes steps on."""
+    """A picture of the losses of a run that grows while `watch` passes its steps on."""
 
     def __init__(self, baselines: Baselines, max_iters: int) -> None:
         super().__init__()
@@ -57,9 +54,12 @@ class LiveCurve(HTML):
             draw()
 
 
-def live_curve(baselines: Baselines, max_iters: int) -> LiveCurve:
-    """Return a widget whose `watch(steps)` draws a run while it trains."""
-    return LiveCurve(baselines, max_iters)
+live_curve = LiveCurve
+
+
+def _changed(**changes: Any) -> Switch:
+    """Return an exhibit whose model is healthy and whose config is changed."""
+    return lambda model, config: faults.Exhibit(model, replace(config, **changes))
 
 
 SWITCHES = {
@@ -70,12 +70,8 @@ SWITCHES = {
     "scores too large": faults.scores_too_large,
     "learning rate × 10": faults.learning_rate_too_high,
     "targets not shifted": faults.targets_not_shifted,
-    "AdamW in place of Muon": lambda model, config: faults.Exhibit(
-        model, replace(config, optimizer="adamw")
-    ),
-    "no warm-up": lambda model, config: faults.Exhibit(
-        model, replace(config, warmup_iters=0)
-    ),
+    "AdamW in place of Muon": _changed(optimizer="adamw"),
+    "no warm-up": _changed(warmup_iters=0),
 }
 
 
@@ -137,27 +133,16 @@ class _Race:
             self.view.value += message(in_words(error))
 
     def _runs(self, switch: str) -> list[Iterator[Step]]:
-        exhibits = [
-            faults.make(kind, self.shape, self.config)
-            for kind in (faults.healthy, SWITCHES[switch])
-        ]
-        return [
-            train(
-                e.model,
-                *self.ids,
-                e.config,
-                measure=_nothing,
-                sample_batch=e.sample_batch,
-            )
-            for e in exhibits
-        ]
+        runs = []
+        for kind in faults.healthy, SWITCHES[switch]:
+            made = faults.make(kind, self.shape, self.config)
+            how: dict[str, Any] = {"sample_batch": made.sample_batch}
+            how["measure"] = lambda *_: None  # what is compared are training losses
+            runs.append(train(made.model, *self.ids, made.config, **how))
+        return runs
 
 
-def _nothing(model: torch.nn.Module, ids: Tensor) -> None:
-    """Compute no validation loss: the race compares training losses."""
-
-
-_latest: Latest[_Race] = Latest()
+_races: WeakSet[_Race] = WeakSet()
 
 
 def race_panel(
@@ -178,8 +163,9 @@ def race_panel(
     go = button("Train", "Start both runs", "primary")
     halt = button("Stop", "Stop both runs")
     race = _Race((train_ids, val_ids), baselines, shape, config)
-    if before := _latest.replaced_by(race):
-        before.stopped.set()
+    for other in _races:
+        other.stopped.set()
+    _races.add(race)
     go.on_click(lambda _: race.start(switch.value))
     halt.on_click(lambda _: race.stop())
     made = panel([switch, HBox([go, halt])], race.view)

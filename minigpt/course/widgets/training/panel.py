@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from functools import cached_property
+from weakref import WeakSet
 
 from ipywidgets import HTML, BoundedFloatText, Box, Dropdown, HBox, Layout, VBox
 
@@ -10,7 +11,7 @@ from minigpt.baselines import Baselines
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.checkpoint_folder import saved_in
 from minigpt.course.colours import GRID
-from minigpt.course.widgets.base import Latest, button, control, message
+from minigpt.course.widgets.base import button, control, message
 from minigpt.course.widgets.training.choices import Choice, size_labels, texts
 from minigpt.course.widgets.training.status import curve_html, sample_html, status_html
 from minigpt.course.widgets.training.trainer import Trainer
@@ -19,9 +20,12 @@ from minigpt.model import GPT
 from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.tokenizer import Tokenizer
 
+# Those that exist: one of them trains at a time.
+_panels: WeakSet["TrainingPanel"] = WeakSet()
+
 
 class TrainingPanel(VBox):
-    """A widget that trains a model, and what has come out of it so far.
+    """A panel that trains a model: text, size, minutes; Train, Pause, Stop.
 
     `model` and `tokenizer` are the newest there are: those trained here, or until then
     those that the course ships.
@@ -46,9 +50,9 @@ class TrainingPanel(VBox):
         self.train_button.on_click(lambda _: self.train())
         self.pause_button.on_click(lambda _: self._pause_or_go_on())
         self.stop_button.on_click(lambda _: self.stop())
-        before = _retire_others(self)
-        # What that one has learned will be saved any moment.
-        self._saving = before is not None and before.busy and before.run is not None
+        # What another panel has learned will be saved any moment.
+        others = self._retire_others()
+        self._saving = any(other.busy and other.run for other in others)
         self.show()
 
     def _arrange(self) -> None:
@@ -117,12 +121,12 @@ class TrainingPanel(VBox):
 
     def train(self) -> None:
         """Train a new model as the controls say; returns at once."""
-        _retire_others(self)
+        self._retire_others()
         self.trainer.train(self.choice)
 
     def go_on(self) -> None:
         """End a pause, or continue what was stopped, finished or saved."""
-        _retire_others(self)
+        self._retire_others()
         self.trainer.go_on(self.choice)
 
     def pause(self) -> None:
@@ -132,6 +136,14 @@ class TrainingPanel(VBox):
     def stop(self) -> None:
         """End training; the model so far is saved."""
         self.trainer.stop()
+
+    def _retire_others(self) -> list[Trainer]:
+        """Make this the only panel that trains; return the trainers of the others."""
+        others = [panel.trainer for panel in _panels if panel is not self]
+        for other in others:
+            other.retire()
+        _panels.add(self)
+        return others
 
     async def finished(self) -> None:
         """Wait until training has ended, by itself or because of Stop.
@@ -172,17 +184,4 @@ class TrainingPanel(VBox):
         return "<training panel>"
 
 
-_latest: Latest[TrainingPanel] = Latest()
-
-
-def _retire_others(panel: TrainingPanel) -> Trainer | None:
-    """Make this the only panel that trains; return the trainer that has to end."""
-    if before := _latest.replaced_by(panel):
-        before.trainer.retire()
-        return before.trainer
-    return None
-
-
-def training_panel() -> TrainingPanel:
-    """Return a panel that trains: text, size, minutes; Train, Pause, Stop."""
-    return TrainingPanel()
+training_panel = TrainingPanel
