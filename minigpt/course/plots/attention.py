@@ -19,15 +19,10 @@ from minigpt.tokenizer import visible
 # One table of `number_tables`: its name, its values, the labels of its columns.
 Table = tuple[str, ArrayLike, Sequence[str]]
 
-_HATCHED: dict[str, Any] = {
-    "facecolor": "#e6e6e6",
-    "hatch": "////",
-    "edgecolor": "#bdbdbd",
-    "linewidth": 0,
-}
+_HATCHED: dict[str, Any] = {"fc": "#e6e6e6", "hatch": "////", "ec": "#bdbdbd", "lw": 0}
 
 
-def _write_numbers(axes: Axes, values: np.ndarray, dark: float) -> None:
+def _write_numbers(axes: Axes, values: Any, dark: float) -> None:
     # White where the cell's absolute value is above `dark`, so that all can be read.
     for (row, column), value in np.ndenumerate(np.ma.filled(values, np.nan)):
         if np.isfinite(value):
@@ -36,32 +31,14 @@ def _write_numbers(axes: Axes, values: np.ndarray, dark: float) -> None:
             axes.text(column, row, text, color=colour, **CENTRED)
 
 
-def draw_attention_map(
-    axes: Axes,
-    weights: ArrayLike,
-    tokens: Sequence[str],
-    tick_size: float = 9,
-    numbers: bool = False,
-) -> AxesImage:
-    """Draw weights (T, T): queries down, keys across, the masked half hatched.
-
-    The hatching tells a masked cell from a weight of zero. `numbers` writes each
-    weight into its cell, which suits small T.
-    """
-    values = np.asarray(weights, dtype=float)
-    T = len(values)
-    future = np.triu(np.ones((T, T), dtype=bool), k=1)
-    shown: np.ma.MaskedArray = np.ma.masked_array(values, future)
+def _draw_map(axes: Axes, weights: ArrayLike) -> AxesImage:
+    # Hatched, so that a masked cell is told from a weight of zero.
     axes.patch.set(**_HATCHED)
-    image = axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
-    if numbers:
-        _write_numbers(axes, shown, dark=0.6)
-    labels = [visible(token) for token in tokens]
-    crowded = T > 8 and max(map(len, labels)) > 2
-    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if crowded else 0)
-    axes.set_yticks(range(T), labels, fontsize=tick_size)
     axes.tick_params(length=0)
-    return image
+    values = np.asarray(weights, dtype=float)
+    future = np.triu(np.ones_like(values), k=1)
+    shown: np.ma.MaskedArray = np.ma.masked_array(values, future)
+    return axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
 
 
 def attention_map(
@@ -71,12 +48,20 @@ def attention_map(
     tick_size: float = 9,
     numbers: bool = False,
 ) -> None:
-    """Draw one map of weights (T, T)."""
-    made, axes = plt.subplots(figsize=(4.6, 3.9) if len(tokens) <= 8 else (5.2, 4.6))
-    image = draw_attention_map(axes, weights, tokens, tick_size, numbers)
+    """Draw weights (T, T): queries down, keys across, the masked half hatched.
+
+    `numbers` writes each weight into its cell, which suits small T.
+    """
+    T, labels = len(tokens), [visible(token) for token in tokens]
+    made, axes = plt.subplots(figsize=(4.6, 3.9) if T <= 8 else (5.2, 4.6))
+    image = _draw_map(axes, weights)
+    if numbers:
+        _write_numbers(axes, image.get_array(), dark=0.6)
+    crowded = T > 8 and max(map(len, labels)) > 2
+    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if crowded else 0)
+    axes.set_yticks(range(T), labels, fontsize=tick_size)
     title_above(made, title)
-    axes.set_xlabel("key: looked at")
-    axes.set_ylabel("query: looking")
+    axes.set(xlabel="key: looked at", ylabel="query: looking")
     made.colorbar(image, ax=axes, shrink=0.7, label="attention weight")
 
 
@@ -90,8 +75,7 @@ def attention_grid(maps: Sequence[ArrayLike], title: str) -> None:
     inches = (size * n_head, size * n_layer + 0.5)
     made, axes = plt.subplots(n_layer, n_head, figsize=inches, squeeze=False)
     for layer, head in itertools.product(range(n_layer), range(n_head)):
-        weights = np.asarray(maps[layer])[head]
-        draw_attention_map(axes[layer, head], weights, [""] * len(weights))
+        _draw_map(axes[layer, head], np.asarray(maps[layer])[head])
         axes[layer, head].set(xticks=[], yticks=[])
         axes[layer, 0].set_ylabel(f"layer {layer}")
         axes[-1, head].set_xlabel(f"head {head}")

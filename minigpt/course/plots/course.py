@@ -21,11 +21,7 @@ def course_map(title: str) -> None:
     """Draw the machine that the lessons build, part by part."""
     _, axes = figure(title, 3.9)
     for number, name, (x, y), (width, height), colour in _PARTS:
-        look: dict[str, Any] = {
-            "facecolor": colour + "22",
-            "edgecolor": colour,
-            "linewidth": 1.5,
-        }
+        look: dict[str, Any] = {"fc": colour + "22", "ec": colour, "lw": 1.5}
         rounded_box(axes, (x, y), (width, height), **look)
         place = (x - width / 2 + 0.08, y + height / 2 - 0.16)
         axes.text(*place, number, color=colour, va="center", weight="bold")

@@ -48,9 +48,7 @@ def _draw_baselines(
         axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
     labels = sorted([*ends, *((loss, name, GREY) for name, loss in baselines.items())])
     low, high = axes.get_ylim()
-    made = axes.get_figure()
-    assert made is not None
-    inches = axes.get_window_extent().height / made.dpi
+    inches = axes.get_window_extent().height / plt.gcf().dpi
     gap = 1.4 * size / (72 * inches) * (high - low)
     heights = spread([loss for loss, _, _ in labels], gap)
     at: dict[str, Any] = BESIDE | {"xycoords": axes.get_yaxis_transform()}

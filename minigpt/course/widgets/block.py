@@ -119,16 +119,13 @@ def stream_panel() -> VBox:
     return panel([residual, norm, depth], view)
 
 
-# The charts
-
 WIDTH, HEIGHT = 150, 140
 DECADES = 8  # above and below 1, on a logarithmic scale
 TITLES = "size of the stream", "size of the gradient", "differs between positions"
 
 
 def _charts(found: Measured, usual: Measured) -> str:
-    logarithmic = True, True, False
-    charts = map(_chart, TITLES, found, usual, logarithmic)
+    charts = map(_chart, TITLES, found, usual, (True, True, False))
     style = f"display: flex; flex-wrap: wrap; gap: 0.3em; color: {INK}"
     return tag("div", *charts, style=style)
 

@@ -18,17 +18,15 @@ MOST_POINTS = 240
 class _Scale:
     """Maps iterations and losses to places in the picture."""
 
-    def __init__(
-        self, losses: list[float], baselines: Baselines, max_iters: int
-    ) -> None:
-        best = min([*losses, baselines.bigram])
+    def __init__(self, seen: list[float], baselines: Baselines, last: int) -> None:
+        best = min([*seen, baselines.bigram])
         # In steps of 0.5, so that the scale changes rarely.
         self.low = max(0.5 * math.floor(2 * min(1.25, best - 0.05)), 0.0)
-        self.high = max([baselines.uniform, *losses]) + 0.1
-        self.max_iters = max_iters
+        self.high = max([baselines.uniform, *seen]) + 0.1
+        self.last = last
 
     def x(self, iteration: float) -> float:
-        return LEFT + (RIGHT - LEFT) * iteration / self.max_iters
+        return LEFT + (RIGHT - LEFT) * iteration / self.last
 
     def y(self, loss: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (loss - self.low) / (self.high - self.low)
@@ -37,17 +35,18 @@ class _Scale:
 def curve_svg(
     curves: Mapping[str, Points],
     baselines: Baselines,
-    max_iters: int,
+    last: int,
     dots: bool = True,
 ) -> str:
     """Return two loss curves as SVG, and the baselines as dotted lines.
 
     Args:
         curves: two by their names, which may be empty: (iteration, nats per token).
+        last: the iteration at the right edge.
         dots: whether to mark each point of the second one.
     """
-    losses = [loss for points in curves.values() for _, loss in points]
-    scale = _Scale(losses, baselines, max_iters)
+    seen = [loss for points in curves.values() for _, loss in points]
+    scale = _Scale(seen, baselines, last)
     parts, levels, ends = _axes(scale), [], []
     for name, loss in vars(baselines).items():
         y = scale.y(loss)
@@ -72,7 +71,7 @@ def curve_svg(
         parts += [*_labels(RIGHT, levels), *_labels(right, ends)]
     done = first[-1][0] if first else 0
     return svg(
-        f"Loss curve, {done} of {max_iters} iterations",
+        f"Loss curve, {done} of {last} iterations",
         (0, 0, WIDTH, HEIGHT),
         *parts,
         width="100%",
@@ -104,7 +103,7 @@ def _axes(scale: _Scale) -> list[str]:
         parts.append(text(LEFT - 8, y + 4, f"{loss:.1f}", **look))
     middle: dict[str, Any] = {"fill": INK, "text_anchor": "middle"}
     for fraction in (0, 0.25, 0.5, 0.75, 1):
-        iteration = round(fraction * scale.max_iters)
+        iteration = round(fraction * scale.last)
         place = scale.x(iteration), BOTTOM + 18
         parts.append(text(*place, f"{iteration:,}", **middle | {"fill": FAINT}))
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 36, "iterations", **middle))

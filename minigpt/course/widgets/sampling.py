@@ -107,15 +107,13 @@ def bars_html(
 
 
 def _row(label: str, before: float, after: float) -> str:
-    full = f"background: {BRAND}"
-    outline = f"box-sizing: border-box; border: 1px solid {INK}"
-    bars = _bar(after, full), _bar(before, outline)
+    full = _bar(after, f"background: {BRAND}")
+    outline = _bar(before, f"box-sizing: border-box; border: 1px solid {INK}")
+    bars = tag("div", full, outline, style="position: relative; height: 1em")
     return tag(
         "tr",
         tag("td", label, style=f"{RIGHT}; font-family: monospace"),
-        tag(
-            "td", tag("div", *bars, style="position: relative; height: 1em"), style=WIDE
-        ),
+        tag("td", bars, style=WIDE),
         tag("td", f"{before:.1%}", style=RIGHT),
         tag("td", f"{after:.1%}" if after else "cut", style=RIGHT),
         style="" if after else "opacity: 0.6",

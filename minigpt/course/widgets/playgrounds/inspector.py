@@ -87,40 +87,37 @@ class Inspector:
         with self._drawing:
             request, ids, place = self.writer.request, self.writer.ids, self.place.value
             if request is not None and len(ids) >= place:
-                self._look(request.model, ids[:place])
+                seen = self._look(request.model, ids[:place])
                 written = ids[place] if place < len(ids) else None
-                self.bars.value = self._bars_html(request, written)
-                self.looks.value = self._looks_html(request)
+                self.bars.value = self._bars_html(seen, request, written)
+                self.looks.value = self._looks_html(seen, request)
 
-    def _look(self, model: GPT, before: list[int]) -> None:
+    def _look(self, model: GPT, before: list[int]) -> Seen:
         """Run the model on the context of the place, unless it has just done so."""
         context = before[context_start(len(before), model.config.block_size) :]
         if self.seen and self.seen.context == context and self.seen.model is model:
-            return
+            return self.seen
         with inference(model, context) as ids:
             logits = model(ids)[0, -1].float().cpu()
             attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
-        self.seen = Seen(model, context, logits, attention)
-        self._offer(len(attention), len(attention[0]))
-
-    def _offer(self, layers: int, heads: int) -> None:
-        """Let the controls reach all layers and heads of the model."""
-        if self.layer.max != layers - 1:
-            self.layer.max = layers - 1
-            self.layer.value = layers - 1
-        if len(self.head.options) != heads + 1:
-            self.head.options = {"mean of all": -1} | {str(h): h for h in range(heads)}
+        self.seen = seen = Seen(model, context, logits, attention)
+        # The controls reach all layers and heads of the model.
+        last, heads = len(attention) - 1, range(len(attention[0]))
+        if self.layer.max != last:
+            self.layer.max = self.layer.value = last
+        if len(self.head.options) != len(heads) + 1:
+            self.head.options = {"mean of all": -1} | {str(h): h for h in heads}
             self.head.value = -1
+        return seen
 
-    def _bars_html(self, request: Request, written: int | None) -> str:
-        assert self.seen is not None
+    def _bars_html(self, seen: Seen, request: Request, written: int | None) -> str:
         settings = self.writer.settings
-        before = next_token_probabilities(self.seen.logits)
+        before = next_token_probabilities(seen.logits)
         if settings.pop("greedy"):
             after = torch.zeros_like(before)
-            after[most_probable(self.seen.logits)] = 1.0
+            after[most_probable(seen.logits)] = 1.0
         else:
-            after = next_token_probabilities(self.seen.logits, **settings)
+            after = next_token_probabilities(seen.logits, **settings)
         tokens = request.tokenizer.tokens
         said = "The text ends here."
         if written is not None:
@@ -130,11 +127,10 @@ class Inspector:
         view = tag("div", said, bars, style="white-space: nowrap")
         return _titled("What could come here", view)
 
-    def _looks_html(self, request: Request) -> str:
-        assert self.seen is not None
-        layer, head = self.seen.attention[self.layer.value], self.head.value
+    def _looks_html(self, seen: Seen, request: Request) -> str:
+        layer, head = seen.attention[self.layer.value], self.head.value
         weights = layer.mean(dim=0) if head < 0 else layer[head]
-        tokens = token_labels(request.tokenizer, self.seen.context)
+        tokens = token_labels(request.tokenizer, seen.context)
         view = where_it_looks(weights, tokens, len(tokens) - 1)
         return _titled("Where it looked", view)
 

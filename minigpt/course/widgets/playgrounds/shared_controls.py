@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from ipywidgets import HTML, BoundedIntText, IntSlider, Layout, Textarea, Widget
 
-from minigpt.checkpoint import Checkpoint
 from minigpt.course.widgets.base import PROMPTS, button, control, encode_text
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
@@ -78,9 +77,9 @@ class SharedControls:
         Raises:
             ValueError: the prompt is empty, too long, or has an unknown character.
         """
-        newest: Source | Checkpoint = getattr(self.source, "newest", self.source)
-        text, tokenizer = self.prompt.value, newest.tokenizer
-        ids = encode_text(tokenizer, text, LONGEST_PROMPT, "prompt")
+        newest: Source = getattr(self.source, "newest", self.source)
+        tokenizer = newest.tokenizer
+        ids = encode_text(tokenizer, self.prompt.value, LONGEST_PROMPT, "prompt")
         about = getattr(self.source, "about", "")
         self.about.value = f"Written by {about}." if about else ""
         length, seed = self.length.value, self.seed.value
