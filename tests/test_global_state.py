@@ -1,5 +1,6 @@
 """Public functions and panels leave random generators, threads and modes as found."""
 
+import asyncio
 import random
 from dataclasses import replace
 
@@ -157,7 +158,7 @@ def test_the_training_panel_leaves_everything_as_it_was(
     panel = TrainingPanel(Trainer(tmp_path))
     panel.text.options = {"fables": str(fables)}
     panel.train()
-    panel.trainer.join(60)
+    asyncio.run(panel.finished())
     assert panel.trainer.phase == "finished"
     assert state() == before
 

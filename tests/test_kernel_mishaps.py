@@ -107,7 +107,7 @@ from minigpt.course.widgets.training.trainer import Trainer
 folder = Path(tempfile.mkdtemp())
 trainer = TrainingPanel(Trainer(folder))
 """
-TRAINS = "trainer.trainer.phase == 'training' and len(trainer.steps) > 5"
+TRAINS = "trainer.trainer.phase == 'training' and len(trainer.trainer.steps) > 5"
 
 
 def test_training_interrupted_trains_again(tried):

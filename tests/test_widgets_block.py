@@ -1,7 +1,6 @@
 """Drive the panel of lesson 03 to the extremes of its controls, and read it."""
 
 import itertools
-import math
 import time
 
 import pytest
@@ -43,7 +42,6 @@ def test_every_setting_is_drawn_within_its_chart(panel):
     for setting in itertools.product(depths, (True, False), NORMS.values()):
         depth.value, residual.value, norm.value = setting
         assert "nan" not in view.value and "inf" not in view.value
-        assert "not a finite" not in view.value
         found = measure(*setting)
         assert len(found.size) == len(found.gradient) == depth.value + 1
         assert all(0 <= fraction <= 1 for fraction in found.differs)
@@ -109,8 +107,6 @@ def test_the_start_is_the_same_at_every_depth():
         (480.4, "480"),
         (1.6e-5, "1.6 · 10⁻⁵"),
         (3.4e5, "3.4 · 10⁵"),
-        (math.nan, "not a finite number"),
-        (math.inf, "not a finite number"),
     ],
 )
 def test_numbers_are_short(value, text):

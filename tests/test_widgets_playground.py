@@ -14,7 +14,7 @@ from thread_tools import at_once
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.config import GPTConfig
 from minigpt.course import widgets
-from minigpt.course.widgets.playgrounds import Playground, SideBySide
+from minigpt.course.widgets.playgrounds.panel import Playground, SideBySide
 from minigpt.course.widgets.playgrounds.shared_controls import (
     LARGEST_SEED,
     LONGEST_PROMPT,
@@ -142,7 +142,7 @@ def test_a_prompt_longer_than_the_block(play):
         ("THE €", ["€", "position 4", "unknown character"]),
         ("", ["empty"]),
         ("a" * (LONGEST_PROMPT + 1), ["5,001", "5,000"]),
-        ("\ud800", ["unknown"]),
+        ("\ud800", ["lone surrogate"]),
         ("<script>€", ["unknown"]),
     ],
 )

@@ -125,7 +125,7 @@ def test_a_new_sentence_runs_the_model_once_and_fits_the_position(driven):
         ("", "the sentence is empty"),
         ("a" * 10_000, "the sentence has 10,000 tokens, but at most 64 fit here"),
         ("a ЖЖ", "unknown character"),
-        ("\ud800", "unknown character"),
+        ("\ud800", "lone surrogate"),
         ("😀", "unknown character"),
     ],
 )

@@ -19,7 +19,7 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.course import widgets
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.throttle import Throttle
 from minigpt.course.widgets.training import TrainingPanel, choices, trainer
 from minigpt.course.widgets.training.choices import Choice
@@ -50,7 +50,7 @@ def panel(fables, tmp_path):
     made.text.options = {"fables": str(fables)}
     yield made
     made.stop()
-    made.trainer.join(20)
+    finish(made)
 
 
 def final(panel):
@@ -98,7 +98,7 @@ def test_it_trains_shows_and_saves(panel):
     finish(panel)
     made = panel.trainer
     assert made.phase == "finished" and made.problem == ""
-    assert made.run.iteration == len(panel.steps) == ITERATIONS
+    assert made.run.iteration == len(panel.trainer.steps) == ITERATIONS
     assert [n for n, _ in made.run.val_losses] == [20, 40, 60]
     assert made.run.val_losses[-1][1] < panel.baselines.uniform
     assert "validation" in panel.curve.value and "bigram" in panel.curve.value
@@ -120,7 +120,7 @@ def test_the_thread_ends(panel):
 def test_before_training_it_gives_the_shipped_model(panel):
     assert panel.model.config.vocab_size == panel.tokenizer.vocab_size
     assert "comes with the course" in panel.about
-    assert panel.steps == [] and panel.curves == {} and panel.baselines is None
+    assert panel.trainer.steps == [] and panel.curves == {} and panel.baselines is None
     assert panel.pause_button.disabled and panel.stop_button.disabled
 
 
@@ -338,7 +338,7 @@ def test_an_interrupt_while_waiting_is_stop(panel, monkeypatch):
     panel.train()
     at_iteration(panel, 2)
     asyncio.run(interrupted())
-    panel.trainer.join(20)
+    finish(panel)
     assert panel.trainer.phase == "stopped" and panel.trainer.saved
     panel.go_on()
     finish(panel)
@@ -378,7 +378,7 @@ def test_a_panel_made_again_goes_on_with_what_is_still_being_saved(panel, monkey
     other.pause_button.click()
     finish(other)
     assert other.problem.value == "" and other.trainer.phase == "finished"
-    assert other.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
+    assert other.trainer.steps[0].iteration == panel.trainer.run.iteration + 1 > 10
     assert load_checkpoint(final(other)).training.iteration == ITERATIONS
 
 
@@ -458,7 +458,7 @@ def test_train_from_several_threads_is_train_once(panel, monkeypatch):
         # Others measure and save; one trains.
         assert sum(thread.name == "training" for thread in new) == 1
         panel.stop()
-        panel.trainer.join(20)
+        finish(panel)
 
 
 # What goes wrong, in words
@@ -606,7 +606,6 @@ def test_a_throttle_keeps_to_its_interval_and_its_fraction(monkeypatch):
         now += 0.1
     gaps = [later - before for before, later in pairwise(calls)]
     assert len(calls) > 2 and all(4.9 < gap < 5.2 for gap in gaps)
-    assert throttle.spent == pytest.approx(0.5 * len(calls))
     quick = Throttle(interval=2.0)
     quick.postpone()
     quick(work)
@@ -631,8 +630,8 @@ def test_work_that_cannot_be_interrupted_gives_results_errors_and_up():
 # The curve
 
 
-def svg(curve):
-    drawn = curve_svg(curve)
+def svg(train, val, max_iters):
+    drawn = curve_svg({"training": train, "validation": val}, KNOWN, max_iters)
     return ET.fromstring(drawn), drawn
 
 
@@ -647,7 +646,7 @@ def svg(curve):
     ],
 )
 def test_curve_is_well_formed_and_light(train, val):
-    root, drawn = svg(Curve(train, val, 100_000, KNOWN))
+    root, drawn = svg(train, val, 100_000)
     assert len(drawn) < 12_000
     for name in ("uniform", "unigram", "bigram"):
         assert any(name in (text.text or "") for text in root)
@@ -659,8 +658,7 @@ def test_curve_is_well_formed_and_light(train, val):
 
 def test_labels_of_the_curve_do_not_overlap():
     for end in (4.1, 3.2, 2.3, 1.2):
-        curve = Curve([(900, end + 0.01)], [(900, end)], 1000, KNOWN)
-        root, _ = svg(curve)
+        root, _ = svg([(900, end + 0.01)], [(900, end)], 1000)
         labels = [
             (float(t.get("x")), float(t.get("y")))
             for t in root.findall("text")
@@ -697,7 +695,7 @@ def test_a_thousand_presses_and_changes(panel, tried):
         if chance.random() < 0.02:
             time.sleep(0.02)
     panel.stop()
-    panel.trainer.join(60)
+    finish(panel)
     assert not panel.problem.value
     assert threading.active_count() <= threads
     panel.size.value, panel.minutes.value = "laptop", 2.0

@@ -6,12 +6,11 @@ Each function takes plain data, makes a new figure and leaves it to the cell to 
 
 # ruff: noqa: F401 (these are the names that the lessons use)
 
-from minigpt.course.colours import BLUE, COLOURS, GREEN, GREY, PURPLE, VERMILLION
+from minigpt.course.colours import BLUE, GREEN, GREY, VERMILLION
 from minigpt.course.curves import smoothed
 from minigpt.course.plots.attention import (
     attention_grid,
     attention_map,
-    draw_attention_map,
     leak_grids,
     number_tables,
     shaded_sentences,
@@ -32,7 +31,7 @@ from minigpt.course.plots.sampling import (
     repeat_maps,
     work_maps,
 )
-from minigpt.course.plots.style import DASHES, figure, label_line, use_house_style
+from minigpt.course.plots.style import figure, label_line, use_house_style
 from minigpt.course.plots.tokens import byte_rows, token_rows
 from minigpt.course.plots.training import (
     lessons_in_a_block,

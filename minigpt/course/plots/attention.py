@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
@@ -20,15 +19,10 @@ from minigpt.tokenizer import visible
 # One table of `number_tables`: its name, its values, the labels of its columns.
 Table = tuple[str, ArrayLike, Sequence[str]]
 
-_HATCHED: dict[str, Any] = {
-    "facecolor": "#e6e6e6",
-    "hatch": "////",
-    "edgecolor": "#bdbdbd",
-    "linewidth": 0,
-}
+_HATCHED: dict[str, Any] = {"fc": "#e6e6e6", "hatch": "////", "ec": "#bdbdbd", "lw": 0}
 
 
-def _write_numbers(axes: Axes, values: np.ndarray, dark: float) -> None:
+def _write_numbers(axes: Axes, values: Any, dark: float) -> None:
     # White where the cell's absolute value is above `dark`, so that all can be read.
     for (row, column), value in np.ndenumerate(np.ma.filled(values, np.nan)):
         if np.isfinite(value):
@@ -37,32 +31,14 @@ def _write_numbers(axes: Axes, values: np.ndarray, dark: float) -> None:
             axes.text(column, row, text, color=colour, **CENTRED)
 
 
-def draw_attention_map(
-    axes: Axes,
-    weights: ArrayLike,
-    tokens: Sequence[str],
-    tick_size: float = 9,
-    numbers: bool = False,
-) -> AxesImage:
-    """Draw weights (T, T): queries down, keys across, the masked half hatched.
-
-    The hatching tells a masked cell from a weight of zero. `numbers` writes each
-    weight into its cell, which suits small T.
-    """
-    values = np.asarray(weights, dtype=float)
-    T = len(values)
-    future = np.triu(np.ones((T, T), dtype=bool), k=1)
-    shown: np.ma.MaskedArray = np.ma.masked_array(values, future)
+def _draw_map(axes: Axes, weights: ArrayLike) -> AxesImage:
+    # Hatched, so that a masked cell is told from a weight of zero.
     axes.patch.set(**_HATCHED)
-    image = axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
-    if numbers:
-        _write_numbers(axes, shown, dark=0.6)
-    labels = [visible(token) for token in tokens]
-    crowded = T > 8 and max(map(len, labels)) > 2
-    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if crowded else 0)
-    axes.set_yticks(range(T), labels, fontsize=tick_size)
     axes.tick_params(length=0)
-    return image
+    values = np.asarray(weights, dtype=float)
+    future = np.triu(np.ones_like(values), k=1)
+    shown: np.ma.MaskedArray = np.ma.masked_array(values, future)
+    return axes.imshow(shown, cmap="Blues", vmin=0, vmax=1)
 
 
 def attention_map(
@@ -71,19 +47,26 @@ def attention_map(
     title: str,
     tick_size: float = 9,
     numbers: bool = False,
-) -> tuple[Figure, Axes]:
-    """Return a new figure of one map of weights (T, T)."""
-    made, axes = plt.subplots(figsize=(4.6, 3.9) if len(tokens) <= 8 else (5.2, 4.6))
-    image = draw_attention_map(axes, weights, tokens, tick_size, numbers)
+) -> None:
+    """Draw weights (T, T): queries down, keys across, the masked half hatched.
+
+    `numbers` writes each weight into its cell, which suits small T.
+    """
+    T, labels = len(tokens), [visible(token) for token in tokens]
+    made, axes = plt.subplots(figsize=(4.6, 3.9) if T <= 8 else (5.2, 4.6))
+    image = _draw_map(axes, weights)
+    if numbers:
+        _write_numbers(axes, image.get_array(), dark=0.6)
+    crowded = T > 8 and max(map(len, labels)) > 2
+    axes.set_xticks(range(T), labels, fontsize=tick_size, rotation=90 if crowded else 0)
+    axes.set_yticks(range(T), labels, fontsize=tick_size)
     title_above(made, title)
-    axes.set_xlabel("key: looked at")
-    axes.set_ylabel("query: looking")
+    axes.set(xlabel="key: looked at", ylabel="query: looking")
     made.colorbar(image, ax=axes, shrink=0.7, label="attention weight")
-    return made, axes
 
 
-def attention_grid(maps: Sequence[ArrayLike], title: str) -> Figure:
-    """Return a new figure of all maps: layers down, heads across.
+def attention_grid(maps: Sequence[ArrayLike], title: str) -> None:
+    """Draw all maps: layers down, heads across.
 
     `maps` holds one array (H, T, T) per layer.
     """
@@ -92,19 +75,17 @@ def attention_grid(maps: Sequence[ArrayLike], title: str) -> Figure:
     inches = (size * n_head, size * n_layer + 0.5)
     made, axes = plt.subplots(n_layer, n_head, figsize=inches, squeeze=False)
     for layer, head in itertools.product(range(n_layer), range(n_head)):
-        weights = np.asarray(maps[layer])[head]
-        draw_attention_map(axes[layer, head], weights, [""] * len(weights))
+        _draw_map(axes[layer, head], np.asarray(maps[layer])[head])
         axes[layer, head].set(xticks=[], yticks=[])
         axes[layer, 0].set_ylabel(f"layer {layer}")
         axes[-1, head].set_xlabel(f"head {head}")
     title_above(made, title)
-    return made
 
 
 def shaded_sentences(
     rows: Mapping[str, ArrayLike], tokens: Sequence[str], position: int, title: str
-) -> Figure:
-    """Return a new figure of a sentence, shaded by each of the named weights (T,).
+) -> None:
+    """Draw a sentence, shaded by each of the named weights (T,).
 
     The shade of a token is its weight as a fraction of the row's largest. The query's
     position is framed, and what comes after it is hatched.
@@ -113,60 +94,54 @@ def shaded_sentences(
     title_above(made, title)
     T = len(tokens)
     for row, (name, weights) in enumerate(rows.items()):
-        values = np.asarray(weights, dtype=float)
-        for t, (token, shade) in enumerate(
-            zip(tokens, values / values.max(), strict=True)
-        ):
-            look = {"facecolor": plt.get_cmap("Blues")(0.9 * shade), "ec": "white"}
-            look = look if t <= position else _HATCHED
+        shades = np.asarray(weights, dtype=float) / np.max(np.asarray(weights))
+        for t, token in enumerate(tokens):
+            shaded = {"fc": plt.get_cmap("Blues")(0.9 * shades[t]), "ec": "white"}
+            look = shaded if t <= position else _HATCHED
             axes.add_patch(plt.Rectangle((t, row), 1, 0.8, **look))
-            colour = "white" if shade > 0.6 else "black"
+            colour = "white" if shades[t] > 0.6 else "black"
             axes.text(t + 0.5, row + 0.4, visible(token), color=colour, **CENTRED)
-        axes.add_patch(
-            plt.Rectangle((position, row), 1, 0.8, fill=False, edgecolor=VERMILLION)
-        )
+        frame: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION}
+        axes.add_patch(plt.Rectangle((position, row), 1, 0.8, **frame))
         axes.text(-0.6, row + 0.4, name, ha="right", va="center")
     axes.set(xlim=(-0.1, T + 0.1), ylim=(len(rows), -0.2))
     axes.axis("off")
-    return made
 
 
-def number_tables(title: str, rows: Sequence[str], *tables: Table) -> Figure:
-    """Return a new figure of tables of numbers, side by side.
+def number_tables(title: str, rows: Sequence[str], *tables: Table) -> None:
+    """Draw tables of numbers, side by side.
 
     Negative numbers are orange and positive ones purple; larger ones are darker.
     """
-    height, widths = 0.9 + 0.36 * len(rows), [len(labels) for _, _, labels in tables]
-    made, row = figure_row(title, len(tables), height, width_ratios=widths)
-    limit = max(np.abs(np.asarray(values)).max() for _, values, _ in tables)
-    for axes, (name, values, labels) in zip(row, tables, strict=True):
+    names, widths = [table[0] for table in tables], [len(table[2]) for table in tables]
+    _, row = figure_row(title, names, 0.9 + 0.36 * len(rows), width_ratios=widths)
+    limit = 1.5 * max(np.abs(np.asarray(values)).max() for _, values, _ in tables)
+    look: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
+    for axes, (_, values, labels) in zip(row, tables, strict=True):
         cells = np.asarray(values, dtype=float)
-        axes.imshow(
-            cells, cmap="PuOr", vmin=-1.5 * limit, vmax=1.5 * limit, aspect="auto"
-        )
-        _write_numbers(axes, cells, dark=limit * 0.75)
-        axes.set_title(name, fontsize=10.5, pad=6)
+        axes.imshow(cells, aspect="auto", **look)
+        _write_numbers(axes, cells, dark=limit / 2)
         axes.set_xticks(range(len(labels)), labels)
         axes.set_yticks(range(len(rows)), rows if axes is row[0] else [])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    return made
 
 
 def leak_grids(
     grids: Mapping[str, ArrayLike], tokens: Sequence[str], title: str
-) -> Figure:
-    """Return a new figure of grids (T, T) side by side that show which outputs moved.
+) -> None:
+    """Draw grids (T, T) side by side that show which outputs moved.
 
     Row t, column j: whether output t moved when input j was changed. Blue is allowed;
     vermillion means that the future leaks into the past.
     """
-    columns = len(grids)
-    made, row = figure_row(title, columns, 3.7)
-    if columns == 1:
+    made, row = figure_row(title, grids, 3.7)
+    turned = 90
+    if len(grids) == 1:
         made.set_size_inches(5.6, 4.4)
+        turned = 0
     kinds = {"#e9e9e9": "unchanged", BLUE: "moved", VERMILLION: "moved: a leak"}
-    for axes, (name, grid) in zip(row, grids.items(), strict=True):
+    for axes, grid in zip(row, grids.values(), strict=True):
         moved = np.asarray(grid, dtype=bool)
         kind = moved * np.where(np.triu(moved, k=1), 2, 1)
         axes.imshow(kind, cmap=ListedColormap(list(kinds)), vmin=0, vmax=2)
@@ -174,13 +149,10 @@ def leak_grids(
         axes.set_xticks(edges, minor=True)
         axes.set_yticks(edges, minor=True)
         axes.grid(which="minor", color="white", linewidth=2, linestyle="-")
-        axes.set_xticks(range(len(moved)), tokens, rotation=0 if columns == 1 else 90)
+        axes.set_xticks(range(len(moved)), tokens, rotation=turned)
         axes.set_yticks(range(len(moved)), tokens if axes is row[0] else [])
         axes.tick_params(which="both", length=0)
         axes.set_xlabel("input changed")
-        if name:
-            axes.set_title(name, fontsize=10.5, pad=6)
     row[0].set_ylabel("output")
     handles = [Patch(color=colour, label=text) for colour, text in kinds.items()]
     made.legend(handles=handles, loc="outside lower center", ncols=3)
-    return made

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -25,9 +24,9 @@ _STREAM = 0.55  # its height
 _PLUSES = [3.32, 5.25]
 
 
-def gpt_plan(title: str) -> tuple[Figure, Axes]:
-    """Return a figure of a GPT: the residual stream, and the layers that add to it."""
-    made, axes = figure(title, 2.6)
+def gpt_plan(title: str) -> None:
+    """Draw a GPT: the residual stream, and the layers that add to it."""
+    _, axes = figure(title, 2.6)
     look: dict[str, Any] = {"color": GREY, "lw": 3, "ls": "-", "zorder": 0}
     axes.plot([0.35, 6.4], [_STREAM, _STREAM], **look)
     look = {"facecolor": GREY + "14", "edgecolor": GREY, "linestyle": "--"}
@@ -47,7 +46,6 @@ def gpt_plan(title: str) -> tuple[Figure, Axes]:
     )
     axes.set(xlim=(0, WIDTH), ylim=(-0.02, 2.2))
     axes.set_axis_off()
-    return made, axes
 
 
 def _branch(axes: Axes, leaves: float, norm: float, layer: float, plus: float) -> None:
@@ -66,36 +64,34 @@ def _branch(axes: Axes, leaves: float, norm: float, layer: float, plus: float) -
 
 def order_stripes(
     outputs: Mapping[str, ArrayLike], channels: Sequence[str], title: str
-) -> Figure:
-    """Return a figure of tables side by side; each row is one order of the past words.
+) -> None:
+    """Draw tables side by side; each row is one order of the past words.
 
     Negative numbers are orange and positive ones purple; larger ones are darker.
     """
-    made, row = figure_row(title, len(outputs), 3.6, sharey=True)
+    made, row = figure_row(title, outputs, 3.6, sharey=True)
     limit = max(np.abs(np.asarray(values)).max() for values in outputs.values())
-    for axes, (name, values) in zip(row, outputs.items(), strict=True):
-        cells = np.asarray(values)
-        image = axes.imshow(cells, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-        axes.set_title(name, loc="center", fontsize=10.5)
+    look: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
+    for axes, values in zip(row, outputs.values(), strict=True):
+        image = axes.imshow(np.asarray(values), aspect="auto", **look)
         axes.set_xticks(range(len(channels)), channels)
         axes.set_xlabel("channel")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     row[0].set_ylabel("order of the words before it")
     made.colorbar(image, ax=row, shrink=0.8, label="number in the last output")
-    return made
 
 
 def through_depth(
     measures: Mapping[str, Mapping[str, Sequence[float]]], title: str
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one logarithmic chart per measure, one line per model.
+) -> None:
+    """Draw one logarithmic chart per measure, one line per model.
 
     Args:
         measures: by the name of the measure, then of the model: the values before
             the first block and after each block.
     """
-    made, row = figure_row(title, len(measures), 3.5, sharex=True)
+    made, row = figure_row(title, [""] * len(measures), 3.5, sharex=True)
     for axes, (name, lines) in zip(row, measures.items(), strict=True):
         for values in lines.values():
             axes.plot(range(len(values)), values)
@@ -105,13 +101,10 @@ def through_depth(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     names = list(next(iter(measures.values())))
     made.legend(row[0].lines, names, loc="outside lower center", ncols=len(names))
-    return made, row
 
 
-def parameter_shares(
-    models: Mapping[str, Mapping[str, int]], title: str
-) -> tuple[Figure, Axes]:
-    """Return a figure of how the parameters are divided up, one bar per model.
+def parameter_shares(models: Mapping[str, Mapping[str, int]], title: str) -> None:
+    """Draw how the parameters are divided up, one bar per model.
 
     Args:
         models: by the name of the model, then of its part: how many parameters it has.
@@ -135,4 +128,3 @@ def parameter_shares(
     axes.set(xlim=(0, 100), xlabel="percentage of all parameters")
     axes.tick_params(axis="y", length=0)
     made.legend(handles, parts, loc="outside lower center", ncols=len(parts))
-    return made, axes

@@ -3,7 +3,6 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from minigpt.course.colours import BLUE, GREEN, GREY, PURPLE, VERMILLION
 from minigpt.course.plots.style import CENTRED, WIDTH, figure, rounded_box
@@ -18,15 +17,11 @@ _PARTS = [
 ]
 
 
-def course_map(title: str) -> tuple[Figure, Axes]:
-    """Return a figure of the machine that the lessons build, part by part."""
-    made, axes = figure(title, 3.9)
+def course_map(title: str) -> None:
+    """Draw the machine that the lessons build, part by part."""
+    _, axes = figure(title, 3.9)
     for number, name, (x, y), (width, height), colour in _PARTS:
-        look: dict[str, Any] = {
-            "facecolor": colour + "22",
-            "edgecolor": colour,
-            "linewidth": 1.5,
-        }
+        look: dict[str, Any] = {"fc": colour + "22", "ec": colour, "lw": 1.5}
         rounded_box(axes, (x, y), (width, height), **look)
         place = (x - width / 2 + 0.08, y + height / 2 - 0.16)
         axes.text(*place, number, color=colour, va="center", weight="bold")
@@ -35,7 +30,6 @@ def course_map(title: str) -> tuple[Figure, Axes]:
     _draw_arrows(axes)
     axes.set(xlim=(0, WIDTH), ylim=(-0.25, 3.2))
     axes.set_axis_off()
-    return made, axes
 
 
 def _label_parts(axes: Axes) -> None:

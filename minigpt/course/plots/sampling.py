@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
@@ -23,22 +22,19 @@ def next_bars(
     title: str,
     count: int = 10,
     before: ArrayLike | None = None,
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of next-token probabilities (V,), side by side by their names.
+) -> None:
+    """Draw next-token probabilities (V,), side by side by their names.
 
     All charts show the same tokens in the same order: the `count` most probable ones
     of `before`, or else of the first distribution. A hatched bar sums the others.
     `before` is outlined behind the bars.
     """
-    made, row = figure_row(title, len(distributions), 3.2, sharey=True)
+    _, row = figure_row(title, distributions, 3.2, sharey=True)
     ranking = before if before is not None else next(iter(distributions.values()))
     order = np.argsort(-np.asarray(ranking), kind="stable")[:count]
-    for axes, (name, values) in zip(row, distributions.items(), strict=True):
+    for axes, values in zip(row, distributions.values(), strict=True):
         draw_next_bars(axes, values, tokens, order, before)
-        if len(distributions) > 1:
-            axes.set_title(name, loc="center", fontsize=10.5)
     row[0].set_ylabel("probability")
-    return made, row
 
 
 def draw_next_bars(
@@ -70,12 +66,12 @@ def _with_others(probabilities: ArrayLike, order: np.ndarray) -> np.ndarray:
 
 def draw_by_chance(
     probabilities: ArrayLike, tokens: Sequence[str], u: float, title: str
-) -> tuple[Figure, Axes]:
-    """Return a figure of the interval from 0 to 1, divided among tokens, and of u."""
+) -> None:
+    """Draw the interval from 0 to 1, divided among tokens, and of u."""
     values = np.asarray(probabilities, dtype=float)
     ends = values.cumsum()
     hit = int((ends <= u).sum())
-    made, axes = figure(title, height=2.0)
+    _, axes = figure(title, height=2.0)
     for i, (value, end) in enumerate(zip(values, ends, strict=True)):
         colour, ink = (BLUE, "white") if i == hit else (PALE, "black")
         axes.barh(0, value, 0.5, left=end - value, color=colour, edgecolor="white")
@@ -87,69 +83,52 @@ def draw_by_chance(
     axes.set(xlim=(0, 1), ylim=(-0.3, 0.95), yticks=[], xlabel="cumulative sum")
     axes.set_xticks([0, *ends])
     axes.spines["left"].set_visible(False)
-    return made, axes
 
 
 def entropy_along(
-    entropy: ArrayLike,
-    tokens: Sequence[str],
-    title: str,
-    surprise: ArrayLike | None = None,
-) -> tuple[Figure, Axes]:
-    """Return a figure of the entropy (T,) in nats before each of the tokens (T,).
+    entropy: ArrayLike, tokens: Sequence[str], title: str, surprise: ArrayLike
+) -> None:
+    """Draw the entropy (T,) in nats before each of the tokens (T,).
 
     Args:
         surprise: -ln of the probability that each token had (T,).
     """
-    made, axes = figure(title)
+    _, axes = figure(title)
     places = np.arange(len(tokens))
-    axes.bar(places, np.asarray(entropy), color=BLUE, width=0.8, alpha=0.85)
-    top = float(np.asarray(entropy).max())
-    axes.text(0.99, 0.97, "bar: entropy before it", **_corner(axes, BLUE))
-    if surprise is not None:
-        axes.plot(places, np.asarray(surprise), "o", color=VERMILLION, markersize=4)
-        top = max(top, float(np.asarray(surprise).max()))
-        axes.text(0.99, 0.89, "dot: what it cost", **_corner(axes, VERMILLION))
+    bars, dots = np.asarray(entropy), np.asarray(surprise)
+    axes.bar(places, bars, color=BLUE, width=0.8, alpha=0.85)
+    axes.plot(places, dots, "o", color=VERMILLION, markersize=4)
+    top = max(bars.max(), dots.max())
+    corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top"}
+    axes.text(0.99, 0.97, "bar: entropy before it", color=BLUE, **corner)
+    axes.text(0.99, 0.89, "dot: what it cost", color=VERMILLION, **corner)
     axes.set_xticks(places, [visible(t) for t in tokens], fontsize=9)
     axes.tick_params(axis="x", length=0)
     axes.set(ylim=(0, 1.25 * top), xlim=(-0.8, len(tokens) - 0.2))
     axes.set_ylabel("nats")
     axes.set_xlabel("the text, one character after the other")
-    return made, axes
 
 
-def _corner(axes: Axes, colour: str) -> dict[str, object]:
-    return {"transform": axes.transAxes, "ha": "right", "va": "top", "color": colour}
+def repeat_maps(texts: Mapping[str, str], title: str) -> None:
+    """Mark where a text repeats itself.
 
-
-def repeat_maps(
-    texts: Mapping[str, str], title: str, window: int = 6
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure that marks where a text repeats itself.
-
-    A mark at (i, j) means that the `window` characters from i on also stand at j,
-    earlier in the text. A longer passage that comes twice becomes a diagonal.
+    A mark at (i, j) means that the six characters from i on also stand at j, earlier
+    in the text. A longer passage that comes twice becomes a diagonal.
     """
-    made, row = figure_row(title, len(texts), 3.9, sharey=True)
-    for axes, (name, text) in zip(row, texts.items(), strict=True):
-        starts = range(len(text) - window + 1)
-        _, codes = np.unique(
-            [text[i : i + window] for i in starts], return_inverse=True
-        )
+    _, row = figure_row(title, texts, 3.9, sharey=True)
+    for axes, text in zip(row, texts.values(), strict=True):
+        pieces = [text[i : i + 6] for i in range(len(text) - 5)]
+        _, codes = np.unique(pieces, return_inverse=True)
         later, earlier = np.nonzero(np.tril(codes[:, None] == codes[None, :], k=-1))
         axes.plot(later, earlier, ".", color=BLUE, markersize=1.5, rasterized=True)
         axes.plot([0, len(codes)], [0, len(codes)], color=GREY, lw=0.8, ls=":")
         axes.set(xlim=(0, len(codes)), ylim=(0, len(codes)), aspect="equal")
-        axes.set_title(name, loc="center", fontsize=10.5)
         axes.set_xlabel("position in the text")
     row[0].set_ylabel("same characters at")
-    return made, row
 
 
-def copied_runs(
-    runs: Mapping[str, Sequence[tuple[int, int]]], title: str
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of the runs that texts have copied, one row per text.
+def copied_runs(runs: Mapping[str, Sequence[tuple[int, int]]], title: str) -> None:
+    """Draw the runs that texts have copied, one row per text.
 
     The height at each character is the length of the longest run that covers it.
 
@@ -166,7 +145,6 @@ def copied_runs(
     column[-1].set_xlabel("position in the text (characters)")
     column[0].set_ylim(bottom=0)
     title_above(made, title)
-    return made, list(column)
 
 
 def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -178,27 +156,23 @@ def _covering(runs: Sequence[tuple[int, int]]) -> np.ndarray:
     return covering
 
 
-def work_maps(prompt: int, steps: int, title: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure of the positions that each of `steps` new tokens computes.
+def work_maps(prompt: int, steps: int, title: str) -> None:
+    """Draw the positions that each of `steps` new tokens computes.
 
     Without a cache, on the left, each step computes all positions up to its own. With
     one, on the right, the first step computes the prompt and each later step one
     position.
     """
-    made, row = figure_row(title, 2, 3.5, sharey=True)
     step, position = np.mgrid[:steps, : prompt + steps - 1]
     needed = position < prompt + step
     new = needed & ((position >= prompt + step - 1) | (step == 0))
-    for axes, computed, name in (
-        (row[0], needed, "without a cache"),
-        (row[1], new, "with a cache"),
-    ):
+    ways = {"without a cache": needed, "with a cache": new}
+    names = [f"{name}: {int(made.sum())} computed" for name, made in ways.items()]
+    _, row = figure_row(title, names, 3.5, sharey=True)
+    for axes, computed in zip(row, ways.values(), strict=True):
         # 0 not there yet, 1 from an earlier step, 2 computed in this step.
         state = needed.astype(int) + computed
         axes.imshow(state, cmap=ListedColormap(["white", PALE, BLUE]), vmax=2)
-        name = f"{name}: {int(computed.sum())} computed"
-        axes.set_title(name, loc="center", fontsize=10.5)
         axes.set_xlabel("position in the text")
         axes.set_aspect("auto")
     row[0].set_ylabel("step (one new token each)")
-    return made, row

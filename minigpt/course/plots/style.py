@@ -1,20 +1,30 @@
 """Set the style of the course's figures."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from IPython.core.getipython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from minigpt.course.colours import COLOURS
 
 DASHES: list[Any] = ["-", "--", "-.", (0, (1, 1))]
 WIDTH = 7.0
 CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
+# Of a label to the right of a point.
+BESIDE: dict[str, Any] = {
+    "xytext": (6, 0),
+    "textcoords": "offset points",
+    "va": "center",
+    "annotation_clip": False,
+}
 
 
 def use_house_style() -> None:
@@ -39,13 +49,6 @@ def use_house_style() -> None:
             "legend.frameon": False,
         }
     )
-    _use_retina_pngs()
-
-
-def _use_retina_pngs() -> None:
-    from IPython.core.getipython import get_ipython
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
     if get_ipython() is not None:
         set_matplotlib_formats("retina")
 
@@ -56,21 +59,22 @@ def figure(title: str, height: float = 3.4, columns: int = 1) -> tuple[Figure, A
     With several columns the title stands above all of them.
     """
     if columns > 1:
-        return figure_row(title, columns, height)
+        return figure_row(title, [""] * columns, height)
     made, axes = plt.subplots(figsize=(WIDTH, height))
     axes.set_title(title)
     return made, axes
 
 
 def figure_row(
-    title: str, columns: int, height: float, **layout: Any
+    title: str, names: Iterable[str], height: float, **layout: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Return a new figure of axes side by side, the title above all of them."""
-    made, axes = plt.subplots(
-        1, columns, figsize=(WIDTH, height), squeeze=False, **layout
-    )
+    """Return a new figure of named axes side by side, the title above all of them."""
+    names, size = list(names), (WIDTH, height)
+    made, row = plt.subplots(1, len(names), figsize=size, squeeze=False, **layout)
+    for axes, name in zip(row[0], names, strict=True):
+        axes.set_title(name, loc="center", fontsize=10.5)
     title_above(made, title)
-    return made, list(axes[0])
+    return made, list(row[0])
 
 
 def title_above(made: Figure, title: str) -> None:
@@ -91,18 +95,7 @@ def rounded_box(
     axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, **look))
 
 
-def label_line(axes: Axes, line: Line2D, text: str, **moved: float) -> None:
-    """Write a line's name at its right end, in its colour, instead of a legend.
-
-    `moved` takes dx and dy, in points.
-    """
-    x, y = np.asarray(line.get_xydata())[-1]
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(6 + moved.get("dx", 0), moved.get("dy", 0)),
-        textcoords="offset points",
-        color=line.get_color(),
-        va="center",
-        annotation_clip=False,
-    )
+def label_line(axes: Axes, line: Line2D, text: str) -> None:
+    """Write a line's name at its right end, in its colour, instead of a legend."""
+    end = np.asarray(line.get_xydata())[-1]
+    axes.annotate(text, end, color=line.get_color(), **BESIDE)

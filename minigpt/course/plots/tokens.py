@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from minigpt.course.colours import GREY
 from minigpt.course.plots.style import CENTRED, WIDTH, figure, rounded_box
@@ -15,52 +14,47 @@ TINTS = ["#cfe3f2", "#f8d9c4", "#c9e8dd", "#f2dcea"]
 FONTS = ["DejaVu Sans Mono", "DejaVu Sans"]
 CHARACTER, GAP, LINE = 0.105, 0.05, 0.52  # inches
 
-# The x, the line, the width and the text of one token's box.
-Box = tuple[float, int, float, str]
-
 
 def token_rows(
     rows: Sequence[tuple[str, Sequence[str], Sequence[int] | None]], title: str
-) -> tuple[Figure, Axes]:
-    """Return a figure of texts in coloured boxes, one box per token.
+) -> None:
+    """Draw texts in coloured boxes, one box per token.
 
     Args:
         rows: for each text its name, its tokens, and the ids to write below them or
             None. Long texts are wrapped.
     """
-    laid_out = []
+    made, axes = figure(title)
     y = 0.0
     for label, tokens, ids in rows:
-        boxes, lines = _lay_out(tokens, ids)
-        line = LINE if ids is not None else 0.66 * LINE
-        head = 0.3 if label else 0.0
-        laid_out.append((y, label, boxes, ids, (head, line)))
-        y += head + lines * line
-    made, axes = figure(title, y + 0.5)
-    for top, label, boxes, ids, (head, line) in laid_out:
-        axes.text(0, top + 0.16, label, fontsize=10, color=GREY, va="center")
-        _draw_row(axes, boxes, ids, top + head, line)
+        axes.text(0, y + 0.16, label, fontsize=10, color=GREY, va="center")
+        y = _draw_row(axes, tokens, ids, y + (0.3 if label else 0.0))
+    made.set_size_inches(WIDTH, y + 0.5)
     _finish(axes, y)
-    return made, axes
 
 
 def _draw_row(
-    axes: Axes, boxes: Sequence[Box], ids: Sequence[int] | None, top: float, line: float
-) -> None:
-    height = line - 0.1
-    for n, (x, row, width, token) in enumerate(boxes):
-        y, middle = top + row * line, x + width / 2
+    axes: Axes, tokens: Sequence[str], ids: Sequence[int] | None, y: float
+) -> float:
+    """Draw the boxes of one text from y down, and return where they end."""
+    line, depth = (0.66 * LINE, 0.5) if ids is None else (LINE, 0.32)
+    height, x = line - 0.1, 0.0
+    for n, token in enumerate(map(visible, tokens)):
+        number = "" if ids is None else str(ids[n])
+        width = CHARACTER * max(len(token), 0.75 * len(number), 1) + 0.1
+        if x and x + width > WIDTH - 0.25:
+            x, y = 0.0, y + line
         _box(axes, (x, y), (width, height), TINTS[n % len(TINTS)])
-        depth = height * (0.32 if ids is not None else 0.5)
-        axes.text(middle, y + depth, token, family=FONTS, **CENTRED)
-        if ids is not None:
-            where = (middle, y + 0.76 * height)
-            axes.text(*where, str(ids[n]), fontsize=7.5, color="#444444", **CENTRED)
+        middle, below = x + width / 2, y + 0.76 * height
+        axes.text(middle, y + depth * height, token, family=FONTS, **CENTRED)
+        axes.text(middle, below, number, fontsize=7.5, color="#444444", **CENTRED)
+        x += width + GAP
+    return y + line
 
 
-def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
-    """Return a figure of the text's characters above the bytes of their UTF-8."""
-    made, axes = figure(title, 1.75)
+def byte_rows(text: str, title: str) -> None:
+    """Draw the text's characters above the bytes of their UTF-8."""
+    _, axes = figure(title, 1.75)
     total = len(text.encode("utf-8"))
     unit = min(0.62, (WIDTH - 1.05) / total)
     x = 0.8
@@ -78,22 +72,6 @@ def byte_rows(text: str, title: str) -> tuple[Figure, Axes]:
     for y, label in ((0.28, "character"), (0.8, "bytes")):
         axes.text(0, y, label, color=GREY, va="center")
     _finish(axes, 1.05)
-    return made, axes
-
-
-def _lay_out(tokens: Sequence[str], ids: Sequence[int] | None) -> tuple[list[Box], int]:
-    """Return the box of each token, and the number of lines."""
-    boxes = []
-    x, line = 0.0, 0
-    for n, token in enumerate(tokens):
-        shown = visible(token)
-        signs = max(len(shown), 0.75 * len(str(ids[n])) if ids is not None else 0, 1)
-        width = CHARACTER * signs + 0.1
-        if x and x + width > WIDTH - 0.25:
-            x, line = 0.0, line + 1
-        boxes.append((x, line, width, shown))
-        x += width + GAP
-    return boxes, line + 1
 
 
 def _box(

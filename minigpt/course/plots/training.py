@@ -7,22 +7,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 
 from minigpt.course.colours import BLUE, COLOURS, GREY, VERMILLION
 from minigpt.course.curves import Points, smoothed, spread
-from minigpt.course.plots.style import CENTRED, DASHES, WIDTH, figure
+from minigpt.course.plots.style import BESIDE, CENTRED, DASHES, WIDTH, figure
 from minigpt.tokenizer import visible
 
 
 def loss_curves(
-    curves: Mapping[str, Points],
-    baselines: Mapping[str, float],
-    title: str,
-    unit: str = "nats per character",
-) -> tuple[Figure, Axes]:
-    """Return a figure of losses by iteration, with dotted lines for the baselines."""
-    made, axes = figure(title)
+    curves: Mapping[str, Points], baselines: Mapping[str, float], title: str
+) -> None:
+    """Draw losses by iteration, with dotted lines for the baselines."""
+    _, axes = figure(title)
     right = max(points[-1][0] for points in curves.values())
     ends = []
     for i, (name, points) in enumerate(curves.items()):
@@ -31,16 +27,11 @@ def loss_curves(
         if points[-1][0] == right:
             ends.append((points[-1][1], name, colour))
         else:
-            _label_above(axes, points[-1], name, colour)
-    axes.set(xlabel="iteration", ylabel=f"loss ({unit})", xlim=(0, right))
+            look = {"color": colour, "arrowprops": {"arrowstyle": "-", "color": colour}}
+            above: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
+            axes.annotate(name, points[-1], (0, 34), **above, **look)
+    axes.set(xlabel="iteration", ylabel="loss (nats per character)", xlim=(0, right))
     _draw_baselines(axes, baselines, ends)
-    return made, axes
-
-
-def _label_above(axes: Axes, point: tuple[int, float], name: str, colour: str) -> None:
-    arrow = {"arrowstyle": "-", "color": colour}
-    style: dict[str, Any] = {"color": colour, "ha": "center", "arrowprops": arrow}
-    axes.annotate(name, point, (0, 34), textcoords="offset points", **style)
 
 
 def _draw_baselines(
@@ -57,18 +48,10 @@ def _draw_baselines(
         axes.axhline(loss, color=GREY, linestyle=":", linewidth=1)
     labels = sorted([*ends, *((loss, name, GREY) for name, loss in baselines.items())])
     low, high = axes.get_ylim()
-    made = axes.get_figure()
-    assert made is not None
-    inches = axes.get_window_extent().height / made.dpi
+    inches = axes.get_window_extent().height / plt.gcf().dpi
     gap = 1.4 * size / (72 * inches) * (high - low)
     heights = spread([loss for loss, _, _ in labels], gap)
-    at: dict[str, Any] = {
-        "xycoords": axes.get_yaxis_transform(),
-        "xytext": (6, 0),
-        "textcoords": "offset points",
-        "va": "center",
-        "annotation_clip": False,
-    }
+    at: dict[str, Any] = BESIDE | {"xycoords": axes.get_yaxis_transform()}
     for height, (_, name, colour) in zip(heights, labels, strict=True):
         points = size if colour == GREY else size + 1
         axes.annotate(name, (1, height), color=colour, fontsize=points, **at)
@@ -76,22 +59,21 @@ def _draw_baselines(
 
 def sweep(
     finals: Mapping[float, float], baselines: Mapping[str, float], title: str
-) -> tuple[Figure, Axes]:
-    """Return a figure of the loss at the end against the learning rate."""
-    made, axes = figure(title, 3.2)
+) -> None:
+    """Draw the loss at the end against the learning rate."""
+    _, axes = figure(title, 3.2)
     axes.plot(list(finals), list(finals.values()), marker="o", color=BLUE)
     axes.set(xscale="log", xlabel="learning rate")
     axes.set_ylabel("loss at the end\n(nats per character)")
     axes.set_xticks(list(finals), [f"{rate:g}" for rate in finals])
     axes.minorticks_off()
     _draw_baselines(axes, baselines)
-    return made, axes
 
 
-def lessons_in_a_block(text: str, title: str) -> tuple[Figure, Axes]:
-    """Return a figure of every context in a block and the character that follows."""
+def lessons_in_a_block(text: str, title: str) -> None:
+    """Draw every context in a block and the character that follows."""
     T = len(text) - 1
-    made, axes = figure(title, 0.3 * T + 0.9)
+    _, axes = figure(title, 0.3 * T + 0.9)
     for row in range(T):
         for column, character in enumerate(text[: row + 2]):
             target = column == row + 1
@@ -102,7 +84,6 @@ def lessons_in_a_block(text: str, title: str) -> tuple[Figure, Axes]:
     axes.set_yticks(range(T), [f"position {t}" for t in range(T)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return made, axes
 
 
 def museum_sheet(
@@ -112,13 +93,13 @@ def museum_sheet(
     maps: Any,
     tokens: Sequence[str],
     baselines: Mapping[str, float],
-) -> tuple[Figure, Any]:
-    """Return a figure of a loss curve, a healthy one in grey, and maps of two heads.
+) -> None:
+    """Draw a loss curve, a healthy one in grey, and maps of two heads.
 
     The maps (H, T, T) are drawn with their upper halves, which are white where the
     mask works. The shade is the square root of the weight, so that small ones show.
     """
-    made, (left, *rights) = plt.subplots(
+    _, (left, *rights) = plt.subplots(
         1, 3, figsize=(WIDTH, 2.4), width_ratios=(1.25, 1, 1), dpi=95
     )
     left.plot(*zip(*smoothed(healthy, 3), strict=True), color=GREY, ls="-", lw=1.2)
@@ -133,4 +114,3 @@ def museum_sheet(
         axes.set_yticks(range(len(labels)), labels, fontsize=6)
         axes.tick_params(length=0, pad=1.5)
         axes.set_title(f"head {head}", fontsize=10.5)
-    return made, (left, *rights)

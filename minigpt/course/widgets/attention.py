@@ -3,7 +3,6 @@
 import torch
 from ipywidgets import (
     HTML,
-    Button,
     Dropdown,
     HBox,
     IntSlider,
@@ -26,9 +25,10 @@ from minigpt.course.widgets.attention_html import (
 from minigpt.course.widgets.base import (
     connect,
     control,
-    dropout_off,
     encode_text,
+    inference,
     panel,
+    step_buttons,
 )
 from minigpt.course.widgets.markup import tag
 from minigpt.inspection import attention_maps, leak_grid
@@ -43,17 +43,7 @@ LINES = (
 )
 # The table of the leak grid: six words, and how much each is living, food, action.
 WORDS = ("a", "fox", "saw", "grapes", "and", "leapt")
-NUMBERS = (
-    (0.0, 0.0, 0.0),
-    (2.0, 0.0, 0.0),
-    (0.0, 0.0, 2.0),
-    (0.0, 3.0, 0.0),
-    (0.0, 0.0, 0.0),
-    (1.0, 0.0, 2.0),
-)
-
-
-# The explorer
+NUMBERS = (0, 0, 0), (2, 0, 0), (0, 0, 2), (0, 3, 0), (0, 0, 0), (1, 0, 2)
 
 
 class _Explorer:
@@ -74,20 +64,16 @@ class _Explorer:
         self.tokens: list[str] = []
         self.maps: list[Tensor] = []
 
-    def read(self, sentence: str) -> None:
-        """Run the model on a new sentence and keep its attention maps."""
-        # None where it is no line of the list, so that any line can be chosen next.
-        self.line.value = sentence if sentence in LINES else None
-        block_size = self.model.config.block_size
-        ids = encode_text(self.tokenizer, sentence, block_size)
-        device = next(self.model.parameters()).device
-        with dropout_off(self.model):
-            maps = attention_maps(self.model, torch.tensor([ids], device=device))
-        self.maps = [weights[0].cpu() for weights in maps]
-        self.tokens = token_labels(self.tokenizer, ids)
-        self.shown = sentence
-        self.position.max = len(ids) - 1
-        self.position.value = len(ids) * 2 // 3  # so that some of the future shows
+    def widget(self) -> VBox:
+        self.line.observe(self.choose, names="value")
+        settings = [self.text, self.layer, self.head, self.position]
+        connect(self.redraw, settings, self.problem)
+        steps = HBox(step_buttons(self.position, "position"))
+        return panel([self.line, *settings, steps], self.problem, self.view)
+
+    def choose(self, change: dict[str, str | None]) -> None:
+        if change["new"] is not None:
+            self.text.value = change["new"]
 
     def redraw(self) -> None:
         if self.text.value != self.shown:
@@ -95,27 +81,21 @@ class _Explorer:
         layer, head, position = self.layer.value, self.head.value, self.position.value
         weights = self.maps[layer][head]
         label = f"Attention map of layer {layer}, head {head}; the future is masked"
-        self.view.value = where_it_looks(
-            weights[position], self.tokens, position
-        ) + attention_map_html(weights, self.tokens, position, label)
+        looks = where_it_looks(weights[position], self.tokens, position)
+        drawn = attention_map_html(weights, self.tokens, position, label)
+        self.view.value = looks + drawn
 
-    def choose(self, change: dict[str, str | None]) -> None:
-        if change["new"] is not None:
-            self.text.value = change["new"]
-
-    def step(self, by: int) -> None:
-        self.position.value += by  # the slider keeps it within the sentence
-
-    def widget(self) -> VBox:
-        self.line.observe(self.choose, names="value")
-        settings = [self.text, self.layer, self.head, self.position]
-        connect(self.redraw, settings, self.problem)
-        back = Button(description="◀ previous", tooltip="one position back")
-        on = Button(description="next ▶", tooltip="one position forward")
-        back.on_click(lambda _: self.step(-1))
-        on.on_click(lambda _: self.step(1))
-        controls = [self.line, *settings, HBox([back, on])]
-        return panel(controls, self.problem, self.view)
+    def read(self, sentence: str) -> None:
+        """Run the model on a new sentence and keep its attention maps."""
+        # None where it is no line of the list, so that any line can be chosen next.
+        self.line.value = sentence if sentence in LINES else None
+        ids = encode_text(self.tokenizer, sentence, self.model.config.block_size)
+        with inference(self.model, ids) as batch:
+            self.maps = [w[0].cpu() for w in attention_maps(self.model, batch)]
+        self.tokens = token_labels(self.tokenizer, ids)
+        self.shown = sentence
+        self.position.max = len(ids) - 1
+        self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
 
 def attention_explorer(model: GPT, tokenizer: Tokenizer) -> VBox:
@@ -124,9 +104,6 @@ def attention_explorer(model: GPT, tokenizer: Tokenizer) -> VBox:
     The sentence can be chosen from a list or typed.
     """
     return _Explorer(model, tokenizer).widget()
-
-
-# The leak grid
 
 
 def _attend(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -148,7 +125,7 @@ def _masks(T: int) -> dict[str, Tensor | None]:
 
 def leak_grid_panel() -> VBox:
     """Return a panel that shows, for several masks, which outputs each word moves."""
-    x = torch.tensor(NUMBERS)
+    x = torch.tensor(NUMBERS, dtype=torch.float32)
     masks = _masks(len(WORDS))
     wide = Layout(width="100%")
     mask = control(ToggleButtons, "mask", options=list(masks), layout=wide)
@@ -176,17 +153,12 @@ def _leak_html(grid: Tensor, changed: int) -> str:
         told += "✓ Nothing before it moved."
         if grid.triu(1).any():
             told += " But other words leak: see the whole grid."
-    caption = "The output (row) moves when the input (column) changes"
-    head = "".join(f"<th>{word}</th>" for word in WORDS)
+    caption = tag("caption", "The output (row) moves when the input (column) changes")
+    head = tag("tr", *(tag("th", word) for word in ("", *WORDS)))
     rows = [_leak_row(grid[t].tolist(), t, changed) for t in range(len(WORDS))]
     style = f"border-spacing: 2px; border-collapse: separate; color: {INK}"
-    return tag("div", told, style="padding: 0.4em 0") + tag(
-        "table",
-        tag("caption", caption),
-        tag("tr", "<th></th>", head),
-        *rows,
-        style=style,
-    )
+    table = tag("table", caption, head, *rows, style=style)
+    return tag("div", told, style="padding: 0.4em 0") + table
 
 
 def _leak_row(moved: list[bool], t: int, changed: int) -> str:

@@ -27,10 +27,8 @@ def token_labels(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     if not any(UNREADABLE in text for text in texts):
         return texts
     names = tokenizer.tokens  # of the whole vocabulary: it takes a while
-    return [
-        names[i] if UNREADABLE in text else text
-        for i, text in zip(ids, texts, strict=True)
-    ]
+    pairs = zip(ids, texts, strict=True)
+    return [names[i] if UNREADABLE in text else text for i, text in pairs]
 
 
 def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str:
@@ -44,8 +42,7 @@ def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str
         position: of the query; it is framed.
     """
     values = weights[: position + 1].tolist()
-    largest = max(values) or 1.0
-    spans = []
+    largest, spans = max(values), []
     for t, token in enumerate(tokens):
         style = MASKED
         if t <= position:
@@ -54,7 +51,10 @@ def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str
             style = f"color: {INK}; background: rgba(0, 114, 178, {alpha:.2f})"
         if t == position:
             style += f"; outline: 2px solid {VERMILLION}; outline-offset: -1px"
-        spans.append(_token(token, style))
+        style = f"padding: 0.2em 0.12em; white-space: pre; {style}"
+        spans.append(tag("span", html.escape(visible(token)), style=style))
+        if token.endswith((" ", "\n")):
+            spans.append("<wbr>")  # the line may break here
     order = sorted(range(position + 1), key=lambda t: -values[t])[:3]
     names = [f"<b>{html.escape(visible(token))}</b>" for token in tokens]
     most = ", ".join(
@@ -64,15 +64,8 @@ def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str
     )
     sentence = f"font-family: {CODE_FONT}; line-height: 1.9; overflow-wrap: anywhere"
     told = f"{names[position]} (position {position}) looks most at {most}"
-    return tag("div", *spans, style=sentence) + tag(
-        "div", told, style="padding: 0.4em 0"
-    )
-
-
-def _token(token: str, style: str) -> str:
-    may_break = "<wbr>" if token.endswith((" ", "\n")) else ""
-    style = f"padding: 0.2em 0.12em; white-space: pre; {style}"
-    return tag("span", html.escape(visible(token)), style=style) + may_break
+    looks = tag("div", *spans, style=sentence)
+    return looks + tag("div", told, style="padding: 0.4em 0")
 
 
 def attention_map_html(

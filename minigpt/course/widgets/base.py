@@ -2,13 +2,13 @@
 
 import html
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from ipywidgets import HTML, Layout, VBox, Widget
-from torch import nn
+import torch
+from ipywidgets import HTML, Button, Layout, VBox, Widget
+from torch import Tensor, nn
 
 from minigpt.course.colours import ERROR
 from minigpt.course.widgets.markup import tag
@@ -17,22 +17,8 @@ from minigpt.tokenizer import Tokenizer
 LABEL_WIDTH = {"description_width": "11em"}
 # The beginning of a sample, by the name of the text that the model has learned.
 PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
+PANEL = Layout(padding="0.4em", max_width="60em")
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
-
-Panel = TypeVar("Panel")
-
-
-class Latest(Generic[Panel]):
-    """Holds a weak reference to the newest panel of a kind."""
-
-    def __init__(self) -> None:
-        self._newest: weakref.ref[Panel] | None = None
-
-    def replaced_by(self, new: Panel) -> Panel | None:
-        """Remember the new panel; return the one before it if it still exists."""
-        before = self._newest() if self._newest is not None else None
-        self._newest = weakref.ref(new)
-        return None if before is new else before
 
 
 def control(kind: type[Widget], label: str, **traits: Any) -> Any:
@@ -41,9 +27,23 @@ def control(kind: type[Widget], label: str, **traits: Any) -> Any:
     return kind(description=label, style=LABEL_WIDTH, **traits)
 
 
+def button(label: str, tooltip: str, style: str = "") -> Button:
+    """Return a button; its style may be "primary"."""
+    return Button(description=label, tooltip=tooltip, button_style=style)
+
+
+def step_buttons(slider: Any, unit: str) -> list[Button]:
+    """Return two buttons that move a slider back and forward by one."""
+    made = []
+    for by, label, where in (-1, "◀ previous", "back"), (1, "next ▶", "forward"):
+        made.append(button(label, f"One {unit} {where}"))
+        made[-1].on_click(lambda _, by=by: slider.set_trait("value", slider.value + by))
+    return made
+
+
 def panel(controls: list[Widget], *views: Widget) -> VBox:
     """Return one widget: the controls, then the views."""
-    return VBox([*controls, *views], layout=Layout(padding="0.4em", max_width="60em"))
+    return VBox([*controls, *views], layout=PANEL)
 
 
 def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -> None:
@@ -69,12 +69,13 @@ def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -
 
 
 @contextmanager
-def dropout_off(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode for as long as the context lasts."""
+def inference(model: nn.Module, ids: list[int]) -> Iterator[Tensor]:
+    """Turn dropout and gradients off; gives ids (1, T) on the model's device."""
     was_training = model.training
     model.eval()
     try:
-        yield
+        with torch.inference_mode():
+            yield torch.tensor([ids], device=next(model.parameters()).device)
     finally:
         model.train(was_training)
 

@@ -119,16 +119,13 @@ def stream_panel() -> VBox:
     return panel([residual, norm, depth], view)
 
 
-# The charts
-
 WIDTH, HEIGHT = 150, 140
 DECADES = 8  # above and below 1, on a logarithmic scale
 TITLES = "size of the stream", "size of the gradient", "differs between positions"
 
 
 def _charts(found: Measured, usual: Measured) -> str:
-    logarithmic = True, True, False
-    charts = map(_chart, TITLES, found, usual, logarithmic)
+    charts = map(_chart, TITLES, found, usual, (True, True, False))
     style = f"display: flex; flex-wrap: wrap; gap: 0.3em; color: {INK}"
     return tag("div", *charts, style=style)
 
@@ -145,11 +142,13 @@ def _chart(
         y = _height(value, logarithmic)
         parts.append(tag("path", d=f"M0 {y:.1f}H{WIDTH}", stroke=HATCH))
         parts.append(text(-6, y + 4, name, text_anchor="end"))
+    step = WIDTH / (len(values) - 1)
     for line, look in (
         (usual, {"stroke": FAINT, "stroke_dasharray": "4 3"}),
         (values, {"stroke": BRAND, "stroke_width": "2.5"}),
     ):
-        parts.append(polyline(_points(line, logarithmic), **look))
+        points = [(n * step, _height(y, logarithmic)) for n, y in enumerate(line)]
+        parts.append(polyline(points, **look))
     y, last = HEIGHT + 17, str(len(values) - 1)
     parts.append(text(0, y, "0"))
     parts.append(text(WIDTH / 2, y, "blocks passed", text_anchor="middle"))
@@ -167,15 +166,6 @@ def _height(value: float, logarithmic: bool) -> float:
     return HEIGHT * (1 - value)
 
 
-def _points(values: Sequence[float], logarithmic: bool) -> list[tuple[float, float]]:
-    step = WIDTH / (len(values) - 1)
-    return [
-        (n * step, _height(value, logarithmic))
-        for n, value in enumerate(values)
-        if math.isfinite(value)
-    ]
-
-
 def _power(exponent: int) -> str:
     raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"10{raised}" if exponent else "1"
@@ -183,8 +173,6 @@ def _power(exponent: int) -> str:
 
 def _number(value: float) -> str:
     """Return a number in a few characters: 0.52, 480, 1.6 · 10⁻⁵."""
-    if not math.isfinite(value):
-        return "not a finite number"
     if value == 0 or 0.001 <= value < 10_000:
         return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
     exponent = math.floor(math.log10(value))
@@ -208,7 +196,7 @@ def _told(found: Measured) -> str:
 def _diagnosis(found: Measured) -> str:
     problems = []
     for name, value in (("stream", found.size[-1]), ("gradient", found.gradient[0])):
-        if not math.isfinite(value) or value > 100:
+        if value > 100:
             problems.append(f"the {name} explodes")
         elif value < 0.01:
             problems.append(f"the {name} vanishes")

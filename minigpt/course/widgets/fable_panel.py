@@ -4,9 +4,9 @@ import html
 from collections.abc import Iterator
 from typing import Any
 
-from ipywidgets import HTML, Button, FloatSlider, Text, VBox
+from ipywidgets import HTML, FloatSlider, Text, VBox
 
-from minigpt.course.widgets.base import control, in_words, message, panel
+from minigpt.course.widgets.base import button, control, in_words, message, panel
 from minigpt.course.widgets.markup import PROSE_FONT, tag
 from minigpt.course.widgets.stream import Stream
 from minigpt.decoding import generate
@@ -26,7 +26,7 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
     temperature = control(
         FloatSlider, "temperature", value=0.8, min=0.1, max=1.5, step=0.1
     )
-    press = Button(description="Write a fable", button_style="primary")
+    press = button("Write a fable", "Write another fable for the title", "primary")
     problem, view = HTML(), HTML(_page("Press the button."))
 
     def fail(error: Exception) -> None:

@@ -1,8 +1,7 @@
 """Draw a loss curve as an SVG light enough to be redrawn while a model trains."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from minigpt.baselines import Baselines
@@ -16,64 +15,63 @@ LABEL_HEIGHT, LABEL_WIDTH = 15, 120
 MOST_POINTS = 240
 
 
-@dataclass(frozen=True)
-class Curve:
-    """What the picture shows: losses in nats per token by iteration."""
-
-    train: Points
-    val: Points
-    max_iters: int
-    baselines: Baselines
-    names: tuple[str, str] = ("training", "validation")
-    dots: bool = True  # one at each validation loss
-
-
 class _Scale:
     """Maps iterations and losses to places in the picture."""
 
-    def __init__(self, curve: Curve) -> None:
-        seen = [loss for _, loss in (*curve.train, *curve.val)]
-        best = min([*seen, curve.baselines.bigram])
+    def __init__(self, seen: list[float], baselines: Baselines, last: int) -> None:
+        best = min([*seen, baselines.bigram])
         # In steps of 0.5, so that the scale changes rarely.
         self.low = max(0.5 * math.floor(2 * min(1.25, best - 0.05)), 0.0)
-        self.high = max([curve.baselines.uniform, *seen]) + 0.1
-        self.max_iters = max(curve.max_iters, 1)
+        self.high = max([baselines.uniform, *seen]) + 0.1
+        self.last = last
 
     def x(self, iteration: float) -> float:
-        return LEFT + (RIGHT - LEFT) * iteration / self.max_iters
+        return LEFT + (RIGHT - LEFT) * iteration / self.last
 
     def y(self, loss: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (loss - self.low) / (self.high - self.low)
 
 
-def curve_svg(curve: Curve) -> str:
-    """Return the SVG: both losses, and the baselines as dotted lines."""
-    scale = _Scale(curve)
-    parts, baselines, ends = _axes(scale), [], []
-    for name, loss in vars(curve.baselines).items():
+def curve_svg(
+    curves: Mapping[str, Points],
+    baselines: Baselines,
+    last: int,
+    dots: bool = True,
+) -> str:
+    """Return two loss curves as SVG, and the baselines as dotted lines.
+
+    Args:
+        curves: two by their names, which may be empty: (iteration, nats per token).
+        last: the iteration at the right edge.
+        dots: whether to mark each point of the second one.
+    """
+    seen = [loss for points in curves.values() for _, loss in points]
+    scale = _Scale(seen, baselines, last)
+    parts, levels, ends = _axes(scale), [], []
+    for name, loss in vars(baselines).items():
         y = scale.y(loss)
         parts.append(_level(y, FAINT, stroke_dasharray="2 3"))
-        baselines.append((y, f"{name} {loss:.2f}", FAINT))
+        levels.append((y, f"{name} {loss:.2f}", FAINT))
+    (_, first), (_, second) = curves.items()
     right: float = 0
-    for name, points, colour, dashes in (
-        (curve.names[1], curve.val, VERMILLION, "6 3"),
-        (curve.names[0], curve.train, BLUE, "none"),
-    ):
+    looks = (BLUE, "none"), (VERMILLION, "6 3")
+    # The first curve is drawn last, on top of the second.
+    for (name, points), look in reversed([*zip(curves.items(), looks, strict=True)]):
         if points:
-            parts.append(_line(scale, points, colour, dashes))
+            parts.append(_line(scale, points, *look))
             iteration, loss = points[-1]
-            ends.append((scale.y(loss), f"{name} {loss:.2f}", colour))
+            ends.append((scale.y(loss), f"{name} {loss:.2f}", look[0]))
             right = max(right, scale.x(iteration))
-    for i, loss in curve.val if curve.dots else ():
+    for i, loss in second if dots else ():
         x, y = scale.x(i), scale.y(loss)
         parts.append(tag("circle", cx=x, cy=y, r=3.5, fill=VERMILLION))
     if right > RIGHT - LABEL_WIDTH:
-        parts += _labels(RIGHT, [*baselines, *ends])
+        parts += _labels(RIGHT, [*levels, *ends])
     else:
-        parts += [*_labels(RIGHT, baselines), *_labels(right, ends)]
-    done = curve.train[-1][0] if curve.train else 0
+        parts += [*_labels(RIGHT, levels), *_labels(right, ends)]
+    done = first[-1][0] if first else 0
     return svg(
-        f"Loss curve, {done} of {curve.max_iters} iterations",
+        f"Loss curve, {done} of {last} iterations",
         (0, 0, WIDTH, HEIGHT),
         *parts,
         width="100%",
@@ -101,12 +99,11 @@ def _axes(scale: _Scale) -> list[str]:
         loss = scale.low + i * step
         y = scale.y(loss)
         parts.append(_level(y, GRID))
-        parts.append(
-            text(LEFT - 8, y + 4, f"{loss:.1f}", fill=FAINT, text_anchor="end")
-        )
+        look: dict[str, Any] = {"fill": FAINT, "text_anchor": "end"}
+        parts.append(text(LEFT - 8, y + 4, f"{loss:.1f}", **look))
     middle: dict[str, Any] = {"fill": INK, "text_anchor": "middle"}
     for fraction in (0, 0.25, 0.5, 0.75, 1):
-        iteration = round(fraction * scale.max_iters)
+        iteration = round(fraction * scale.last)
         place = scale.x(iteration), BOTTOM + 18
         parts.append(text(*place, f"{iteration:,}", **middle | {"fill": FAINT}))
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 36, "iterations", **middle))

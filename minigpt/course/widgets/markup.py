@@ -22,11 +22,7 @@ def tag(name: str, *content: str, **attributes: float | str) -> str:
 
 
 def _rounded(value: float | str) -> str:
-    return (
-        f"{value:.2f}".rstrip("0").rstrip(".")
-        if isinstance(value, float)
-        else str(value)
-    )
+    return f"{round(value, 2):g}" if isinstance(value, float) else str(value)
 
 
 def svg(

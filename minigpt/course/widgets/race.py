@@ -1,27 +1,31 @@
 """Draw losses while a lesson trains: of one run, or of two that differ in a switch."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
+from weakref import WeakSet
 
-import torch
-from ipywidgets import HTML, Button, Dropdown, HBox, VBox
+from ipywidgets import HTML, Dropdown, HBox, VBox
 from torch import Tensor
 
 from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import Latest, control, in_words, message, panel
-from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.widgets.base import PANEL, button, control, in_words, message
+from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.throttle import Throttle
+from minigpt.model import GPT
 from minigpt.training import Step, train
 
 REDRAW_SECONDS = 0.3
 
+Switch = Callable[[GPT, TrainConfig], faults.Exhibit]
+
 
 class LiveCurve(HTML):
-    """A picture of the losses that grows while `watch` passes steps on."""
+    """A picture of the losses of a run that grows while `watch` passes its steps on."""
 
     def __init__(self, baselines: Baselines, max_iters: int) -> None:
         super().__init__()
@@ -34,9 +38,8 @@ class LiveCurve(HTML):
         first, redraw = 1, Throttle(REDRAW_SECONDS)
 
         def draw() -> None:
-            points = smoothed(losses, first=first)
-            curve = Curve(points, val, self._max_iters, self._baselines)
-            self.value = curve_svg(curve)
+            curves = {"training": smoothed(losses, first=first), "validation": val}
+            self.value = curve_svg(curves, self._baselines, self._max_iters)
 
         try:
             for step in steps:
@@ -51,9 +54,12 @@ class LiveCurve(HTML):
             draw()
 
 
-def live_curve(baselines: Baselines, max_iters: int) -> LiveCurve:
-    """Return a widget whose `watch(steps)` draws a run while it trains."""
-    return LiveCurve(baselines, max_iters)
+live_curve = LiveCurve
+
+
+def _changed(**changes: Any) -> Switch:
+    """Return an exhibit whose model is healthy and whose config is changed."""
+    return lambda model, config: faults.Exhibit(model, replace(config, **changes))
 
 
 SWITCHES = {
@@ -64,37 +70,50 @@ SWITCHES = {
     "scores too large": faults.scores_too_large,
     "learning rate × 10": faults.learning_rate_too_high,
     "targets not shifted": faults.targets_not_shifted,
-    "AdamW in place of Muon": lambda model, config: faults.Exhibit(
-        model, replace(config, optimizer="adamw")
-    ),
-    "no warm-up": lambda model, config: faults.Exhibit(
-        model, replace(config, warmup_iters=0)
-    ),
+    "AdamW in place of Muon": _changed(optimizer="adamw"),
+    "no warm-up": _changed(warmup_iters=0),
 }
 
 
-class _Race:
-    """Two runs in one thread, one step of each in turn."""
+# Those that exist: one of them trains at a time.
+_panels: WeakSet["RacePanel"] = WeakSet()
+
+
+class RacePanel(VBox):
+    """A panel that trains a healthy model beside one that differs in a switch.
+
+    Args:
+        train_ids, val_ids: the text as one-dimensional ids.
+        baselines: of the text, to be drawn beside the losses.
+        shape: of both models.
+        config: of both runs.
+    """
 
     def __init__(
         self,
-        ids: tuple[Tensor, Tensor],
+        train_ids: Tensor,
+        val_ids: Tensor,
         baselines: Baselines,
         shape: GPTConfig,
         config: TrainConfig,
     ) -> None:
-        self.ids, self.baselines, self.shape, self.config = (
-            ids,
-            baselines,
-            shape,
-            config,
-        )
+        self.ids, self.baselines = (train_ids, val_ids), baselines
+        self.shape, self.config = shape, config
+        self.switch = control(Dropdown, "switch", options=list(SWITCHES))
+        go = button("Train", "Start both runs", "primary")
+        halt = button("Stop", "Stop both runs")
         start = "Choose a switch and press Train: two runs start side by side."
         self.view = HTML(f"<p>{start}</p>")
+        super().__init__([self.switch, HBox([go, halt]), self.view], layout=PANEL)
         self.stopped = threading.Event()
         self.thread = threading.Thread()
         # A cell and a button may start a race at the same moment, each in its thread.
         self._starting = threading.Lock()
+        for other in _panels:
+            other.stopped.set()
+        _panels.add(self)
+        go.on_click(lambda _: self.start(self.switch.value))
+        halt.on_click(lambda _: self.stop())
 
     def start(self, switch: str) -> None:
         """Start both runs; a race that is still running is stopped first."""
@@ -119,9 +138,8 @@ class _Race:
 
         def draw() -> None:
             healthy, other = map(smoothed, losses)
-            names, max_iters = ("healthy", switch), self.config.max_iters
-            curve = Curve(healthy, other, max_iters, self.baselines, names, dots=False)
-            self.view.value = curve_svg(curve)
+            shown = {"healthy": healthy, switch: other}, self.baselines
+            self.view.value = curve_svg(*shown, self.config.max_iters, dots=False)
 
         try:
             for steps in zip(*self._runs(switch), strict=True):
@@ -135,51 +153,13 @@ class _Race:
             self.view.value += message(in_words(error))
 
     def _runs(self, switch: str) -> list[Iterator[Step]]:
-        exhibits = [
-            faults.make(kind, self.shape, self.config)
-            for kind in (faults.healthy, SWITCHES[switch])
-        ]
-        return [
-            train(
-                e.model,
-                *self.ids,
-                e.config,
-                measure=_nothing,
-                sample_batch=e.sample_batch,
-            )
-            for e in exhibits
-        ]
+        runs = []
+        for kind in faults.healthy, SWITCHES[switch]:
+            made = faults.make(kind, self.shape, self.config)
+            how: dict[str, Any] = {"sample_batch": made.sample_batch}
+            how["measure"] = lambda *_: None  # what is compared are training losses
+            runs.append(train(made.model, *self.ids, made.config, **how))
+        return runs
 
 
-def _nothing(model: torch.nn.Module, ids: Tensor) -> None:
-    """Compute no validation loss: the race compares training losses."""
-
-
-_latest: Latest[_Race] = Latest()
-
-
-def race_panel(
-    train_ids: Tensor,
-    val_ids: Tensor,
-    baselines: Baselines,
-    shape: GPTConfig,
-    config: TrainConfig,
-) -> VBox:
-    """Return a panel that trains a healthy model beside one that differs in a switch.
-
-    Args:
-        train_ids, val_ids: the text as one-dimensional ids.
-        shape: of both models.
-        config: of both runs.
-    """
-    switch = control(Dropdown, "switch", options=list(SWITCHES))
-    go = Button(description="Train", button_style="primary", tooltip="Start both runs")
-    halt = Button(description="Stop", tooltip="Stop both runs")
-    race = _Race((train_ids, val_ids), baselines, shape, config)
-    if before := _latest.replaced_by(race):
-        before.stopped.set()
-    go.on_click(lambda _: race.start(switch.value))
-    halt.on_click(lambda _: race.stop())
-    made = panel([switch, HBox([go, halt])], race.view)
-    made.race = race
-    return made
+race_panel = RacePanel

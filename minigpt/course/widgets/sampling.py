@@ -10,13 +10,7 @@ from ipywidgets import HTML, FloatSlider, IntSlider, Text, VBox
 from torch import Tensor
 
 from minigpt.course.colours import BRAND, FAINT, INK
-from minigpt.course.widgets.base import (
-    connect,
-    control,
-    dropout_off,
-    encode_text,
-    panel,
-)
+from minigpt.course.widgets.base import connect, control, encode_text, inference, panel
 from minigpt.course.widgets.markup import tag
 from minigpt.model import GPT
 from minigpt.sampling import next_token_probabilities
@@ -51,18 +45,17 @@ def sampling_bars(
     def read(sentence: str) -> tuple[list[int], Tensor]:
         longest = min(LONGEST_SENTENCE, model.config.block_size)
         ids = encode_text(tokenizer, sentence, longest)
-        device = next(model.parameters()).device
-        with dropout_off(model), torch.inference_mode():
-            logits = model(torch.tensor([ids], device=device))[0]  # (T, V)
-        return ids, logits.float().cpu()
+        with inference(model, ids) as batch:
+            return ids, model(batch)[0].float().cpu()  # (T, V)
 
     def redraw() -> None:
         ids, logits = read(text.value)
         position.max = len(ids)
         row = logits[position.value - 1]
-        chosen = temperature.value, top_k.value, top_p.value
         before = next_token_probabilities(row)
-        after = next_token_probabilities(row, *chosen)
+        after = next_token_probabilities(
+            row, temperature.value, top_k.value, top_p.value
+        )
         place.value = place_html(tokenizer.tokens, ids, position.value)
         table = bars_html(before, after, tokenizer.tokens)
         bars.value = table + summary_html(before, after)
@@ -114,15 +107,13 @@ def bars_html(
 
 
 def _row(label: str, before: float, after: float) -> str:
-    full = f"background: {BRAND}"
-    outline = f"box-sizing: border-box; border: 1px solid {INK}"
-    bars = _bar(after, full), _bar(before, outline)
+    full = _bar(after, f"background: {BRAND}")
+    outline = _bar(before, f"box-sizing: border-box; border: 1px solid {INK}")
+    bars = tag("div", full, outline, style="position: relative; height: 1em")
     return tag(
         "tr",
         tag("td", label, style=f"{RIGHT}; font-family: monospace"),
-        tag(
-            "td", tag("div", *bars, style="position: relative; height: 1em"), style=WIDE
-        ),
+        tag("td", bars, style=WIDE),
         tag("td", f"{before:.1%}", style=RIGHT),
         tag("td", f"{after:.1%}" if after else "cut", style=RIGHT),
         style="" if after else "opacity: 0.6",
@@ -137,13 +128,6 @@ def _bar(fraction: float, look: str) -> str:
 def summary_html(before: Tensor, after: Tensor) -> str:
     """Return one line of HTML: how many tokens remain, and the perplexities."""
     kept = int((after > 0).sum())
-    return (
-        f"<div>{kept} of {len(after)} tokens can be drawn. Perplexity: "
-        f"{perplexity(before):.1f} before, {perplexity(after):.1f} after.</div>"
-    )
-
-
-def perplexity(probabilities: Tensor) -> float:
-    """Return exp(entropy) of probabilities (V,): 1 if certain, V if all are equal."""
-    p = probabilities[probabilities > 0]
-    return math.exp(-float((p * p.log()).sum()))
+    old, new = (math.exp(-torch.xlogy(p, p).sum()) for p in (before, after))
+    told = f"{kept} of {len(after)} tokens can be drawn. Perplexity: "
+    return tag("div", f"{told}{old:.1f} before, {new:.1f} after.")

@@ -14,7 +14,6 @@ class Throttle:
 
     def __init__(self, interval: float, fraction: float = 1.0) -> None:
         self.interval, self.fraction = interval, fraction
-        self.spent = 0.0  # seconds, in all calls together
         self._next = 0.0
 
     def __call__(self, work: Callable[[], object]) -> None:
@@ -24,7 +23,6 @@ class Throttle:
             return
         work()
         ended = time.perf_counter()
-        self.spent += ended - began
         pause = (ended - began) * (1 / self.fraction - 1)
         self._next = ended + max(self.interval, pause)
 

@@ -45,37 +45,28 @@ def token_explorer(
     def redraw() -> None:
         # A view of a text that is not in the box would mislead.
         view.value = ""
-        _check_length(write.value)
+        if (length := len(write.value)) > MAX_CHARACTERS:
+            raise ValueError(
+                f"the text has {length:,} characters, but this panel shows at most "
+                f"{MAX_CHARACTERS:,}: take a part of it"
+            )
         tokenizer = tokenizers[choose.value]
-        ids = tokenizer.encode(write.value)
-        view.value = token_html(tokenizer, ids, len(write.value))
+        view.value = token_html(tokenizer, tokenizer.encode(write.value), length)
 
     connect(redraw, [write, choose], problem)
     return panel([write, choose], problem, view)
-
-
-def _check_length(text: str) -> None:
-    if len(text) > MAX_CHARACTERS:
-        raise ValueError(
-            f"the text has {len(text):,} characters, but this panel shows at most "
-            f"{MAX_CHARACTERS:,}: take a part of it"
-        )
 
 
 def token_html(tokenizer: Tokenizer, ids: Sequence[int], n_characters: int) -> str:
     """Return the tokens as coloured boxes above their ids, and how many there are."""
     tokens = tokenizer.tokens
     number = f"font-size: 75%; color: {FAINT}"
-    boxes = [
-        tag(
-            "span",
-            html.escape(visible(tokens[i])),
-            "<br>",
-            tag("span", str(i), style=number),
-            style=_BOX + _TINTS[n % len(_TINTS)],
+    boxes = []
+    for n, i in enumerate(ids[:MAX_SHOWN]):
+        token, look = html.escape(visible(tokens[i])), _BOX + _TINTS[n % len(_TINTS)]
+        boxes.append(
+            tag("span", token, "<br>", tag("span", str(i), style=number), style=look)
         )
-        for n, i in enumerate(ids[:MAX_SHOWN])
-    ]
     more = len(ids) - MAX_SHOWN
     rest = tag("div", f"… and {more:,} more tokens") if more > 0 else ""
     summary = f"<b>{_count(ids, n_characters)}</b>{_unknown(tokens, ids)}"
@@ -85,8 +76,8 @@ def token_html(tokenizer: Tokenizer, ids: Sequence[int], n_characters: int) -> s
 def _count(ids: Sequence[int], n_characters: int) -> str:
     if not ids:
         return "0 tokens: type some text"
-    tokens = "1 token" if len(ids) == 1 else f"{len(ids):,} tokens"
-    characters = "1 character" if n_characters == 1 else f"{n_characters:,} characters"
+    tokens = f"{len(ids):,} token{'s' * (len(ids) > 1)}"
+    characters = f"{n_characters:,} character{'s' * (n_characters > 1)}"
     each = f"{n_characters / len(ids):.2f} characters per token"
     return f"{tokens} for {characters}: {each}"
 

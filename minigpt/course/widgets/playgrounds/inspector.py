@@ -5,12 +5,12 @@ import threading
 from dataclasses import dataclass
 
 import torch
-from ipywidgets import HTML, Button, Dropdown, HBox, IntSlider, Layout, VBox
+from ipywidgets import HTML, Dropdown, HBox, IntSlider, Layout, VBox
 from torch import Tensor
 
 from minigpt.course.colours import INK
 from minigpt.course.widgets.attention_html import token_labels, where_it_looks
-from minigpt.course.widgets.base import dropout_off
+from minigpt.course.widgets.base import inference, step_buttons
 from minigpt.course.widgets.markup import tag
 from minigpt.course.widgets.playgrounds.shared_controls import Request, setting
 from minigpt.course.widgets.playgrounds.writer import Writer
@@ -42,8 +42,7 @@ class Inspector:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.place = setting(IntSlider, "place", value=1, min=1, max=1)
-        self.back = Button(description="◀ previous", tooltip="One token back")
-        self.on = Button(description="next ▶", tooltip="One token forward")
+        self.back, self.on = step_buttons(self.place, "token")
         self.layer = setting(IntSlider, "layer", max=0)
         self.head = setting(Dropdown, "head", options={"mean of all": -1}, value=-1)
         self.bars = HTML(layout=Layout(width="32em"))
@@ -52,8 +51,6 @@ class Inspector:
         self._prompt: list[int] | None = None
         # The text may grow while its place is moved, each in a thread of its own.
         self._drawing = threading.RLock()
-        self.back.on_click(lambda _: self.step(-1))
-        self.on.on_click(lambda _: self.step(1))
         self.place.observe(lambda _: self.move(), names="value")
         for widget in (self.layer, self.head):
             widget.observe(lambda _: self.draw(), names="value")
@@ -64,10 +61,6 @@ class Inspector:
         right = VBox([self.layer, self.head, self.looks])
         steps = HBox([self.place, self.back, self.on], layout=wrap)
         return VBox([steps, HBox([self.bars, right], layout=views)])
-
-    def step(self, by: int) -> None:
-        """Move the place by so many tokens; the slider keeps it within the text."""
-        self.place.value += by
 
     def move(self) -> None:
         """Mark the new place in the text, and show what is behind it."""
@@ -94,42 +87,37 @@ class Inspector:
         with self._drawing:
             request, ids, place = self.writer.request, self.writer.ids, self.place.value
             if request is not None and len(ids) >= place:
-                self._look(request.model, ids[:place])
+                seen = self._look(request.model, ids[:place])
                 written = ids[place] if place < len(ids) else None
-                self.bars.value = self._bars_html(request, written)
-                self.looks.value = self._looks_html(request)
+                self.bars.value = self._bars_html(seen, request, written)
+                self.looks.value = self._looks_html(seen, request)
 
-    @torch.inference_mode()
-    def _look(self, model: GPT, before: list[int]) -> None:
+    def _look(self, model: GPT, before: list[int]) -> Seen:
         """Run the model on the context of the place, unless it has just done so."""
         context = before[context_start(len(before), model.config.block_size) :]
         if self.seen and self.seen.context == context and self.seen.model is model:
-            return
-        ids = torch.tensor([context], device=next(model.parameters()).device)
-        with dropout_off(model):
+            return self.seen
+        with inference(model, context) as ids:
             logits = model(ids)[0, -1].float().cpu()
             attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
-        self.seen = Seen(model, context, logits, attention)
-        self._offer(len(attention), len(attention[0]))
-
-    def _offer(self, layers: int, heads: int) -> None:
-        """Let the controls reach all layers and heads of the model."""
-        if self.layer.max != layers - 1:
-            self.layer.max = layers - 1
-            self.layer.value = layers - 1
-        if len(self.head.options) != heads + 1:
-            self.head.options = {"mean of all": -1} | {str(h): h for h in range(heads)}
+        self.seen = seen = Seen(model, context, logits, attention)
+        # The controls reach all layers and heads of the model.
+        last, heads = len(attention) - 1, range(len(attention[0]))
+        if self.layer.max != last:
+            self.layer.max = self.layer.value = last
+        if len(self.head.options) != len(heads) + 1:
+            self.head.options = {"mean of all": -1} | {str(h): h for h in heads}
             self.head.value = -1
+        return seen
 
-    def _bars_html(self, request: Request, written: int | None) -> str:
-        assert self.seen is not None
+    def _bars_html(self, seen: Seen, request: Request, written: int | None) -> str:
         settings = self.writer.settings
-        before = next_token_probabilities(self.seen.logits)
+        before = next_token_probabilities(seen.logits)
         if settings.pop("greedy"):
             after = torch.zeros_like(before)
-            after[most_probable(self.seen.logits)] = 1.0
+            after[most_probable(seen.logits)] = 1.0
         else:
-            after = next_token_probabilities(self.seen.logits, **settings)
+            after = next_token_probabilities(seen.logits, **settings)
         tokens = request.tokenizer.tokens
         said = "The text ends here."
         if written is not None:
@@ -139,11 +127,10 @@ class Inspector:
         view = tag("div", said, bars, style="white-space: nowrap")
         return _titled("What could come here", view)
 
-    def _looks_html(self, request: Request) -> str:
-        assert self.seen is not None
-        layer, head = self.seen.attention[self.layer.value], self.head.value
+    def _looks_html(self, seen: Seen, request: Request) -> str:
+        layer, head = seen.attention[self.layer.value], self.head.value
         weights = layer.mean(dim=0) if head < 0 else layer[head]
-        tokens = token_labels(request.tokenizer, self.seen.context)
+        tokens = token_labels(request.tokenizer, seen.context)
         view = where_it_looks(weights, tokens, len(tokens) - 1)
         return _titled("Where it looked", view)
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ipywidgets import HTML, BoundedIntText, Button, IntSlider, Layout, Textarea, Widget
+from ipywidgets import HTML, BoundedIntText, IntSlider, Layout, Textarea, Widget
 
-from minigpt.checkpoint import Checkpoint
-from minigpt.course.widgets.base import PROMPTS, control, encode_text
+from minigpt.course.widgets.base import PROMPTS, button, control, encode_text
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
@@ -61,14 +60,8 @@ class SharedControls:
             IntSlider, "length", value=DEFAULT, min=SHORTEST, max=LONGEST, step=10
         )
         self.seed = setting(BoundedIntText, "seed", max=LARGEST_SEED)
-        self.button = Button(
-            description="Write",
-            tooltip="Write a text with the newest model",
-            button_style="primary",
-        )
-        self.other = Button(
-            description="Another seed", tooltip="Write another text with these settings"
-        )
+        self.button = button("Write", "Write a text with the newest model", "primary")
+        self.other = button("Another seed", "Write another text with these settings")
         self.other.on_click(lambda _: self._next_seed())
         self.about = HTML()
 
@@ -84,9 +77,9 @@ class SharedControls:
         Raises:
             ValueError: the prompt is empty, too long, or has an unknown character.
         """
-        newest: Source | Checkpoint = getattr(self.source, "newest", self.source)
-        text, tokenizer = self.prompt.value, newest.tokenizer
-        ids = encode_text(tokenizer, text, LONGEST_PROMPT, "prompt")
+        newest: Source = getattr(self.source, "newest", self.source)
+        tokenizer = newest.tokenizer
+        ids = encode_text(tokenizer, self.prompt.value, LONGEST_PROMPT, "prompt")
         about = getattr(self.source, "about", "")
         self.about.value = f"Written by {about}." if about else ""
         length, seed = self.length.value, self.seed.value

@@ -72,13 +72,8 @@ class Writer:
         Raises:
             ValueError: the request cannot be met; the old text stays.
         """
-        ids = generate(
-            request.model,
-            request.prompt,
-            request.length,
-            seed=request.seed,
-            **self.settings,
-        )
+        settings = self.settings | {"seed": request.seed}
+        ids = generate(request.model, request.prompt, request.length, **settings)
         for widget in self.controls[:3]:
             widget.disabled = not self.sampling.value
 
@@ -99,9 +94,8 @@ class Writer:
         """Show the text as it is now."""
         if self.request is not None:
             tokenizer, given = self.request.tokenizer, len(self.request.prompt)
-            self.view.value = text_html(
-                tokenizer, self.ids, given, self.place, self.stream.turn
-            )
+            shown = self.ids, given, self.place, self.stream.turn
+            self.view.value = text_html(tokenizer, *shown)
 
     def fail(self, error: Exception) -> None:
         """Show why there is no new text; the old one stays."""

@@ -58,7 +58,9 @@ def sizes() -> dict[str, GPTConfig]:
     }
 
 
-def size_label(name: str) -> str:
-    """Return the name of a size with its layers and channels."""
-    shape = sizes()[name]
-    return f"{name}: {shape.n_layer} layers, {shape.n_embd} channels"
+def size_labels() -> dict[str, str]:
+    """Return the sizes on offer: their labels, and their names."""
+    return {
+        f"{name}: {shape.n_layer} layers, {shape.n_embd} channels": name
+        for name, shape in sizes().items()
+    }

@@ -3,42 +3,29 @@
 import asyncio
 import threading
 from functools import cached_property
+from weakref import WeakSet
 
-from ipywidgets import (
-    HTML,
-    BoundedFloatText,
-    Box,
-    Button,
-    Dropdown,
-    HBox,
-    Layout,
-    VBox,
-    Widget,
-)
+from ipywidgets import HTML, BoundedFloatText, Box, Dropdown, HBox, Layout, VBox
 
 from minigpt.baselines import Baselines
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.checkpoint_folder import saved_in
-from minigpt.course.widgets.base import Latest, control, message
-from minigpt.course.widgets.training.choices import Choice, size_label, sizes, texts
-from minigpt.course.widgets.training.status import (
-    curve_html,
-    sample_html,
-    smooth_curve,
-    status_html,
-)
+from minigpt.course.colours import GRID
+from minigpt.course.widgets.base import button, control, message
+from minigpt.course.widgets.training.choices import Choice, size_labels, texts
+from minigpt.course.widgets.training.status import curve_html, sample_html, status_html
 from minigpt.course.widgets.training.trainer import Trainer
 from minigpt.data import Dataset, find_source, make_dataset, read_text
 from minigpt.model import GPT
 from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.tokenizer import Tokenizer
-from minigpt.training import Step
 
-LONGEST = 600.0  # minutes
+# Those that exist: one of them trains at a time.
+_panels: WeakSet["TrainingPanel"] = WeakSet()
 
 
 class TrainingPanel(VBox):
-    """A widget that trains a model, and what has come out of it so far.
+    """A panel that trains a model: text, size, minutes; Train, Pause, Stop.
 
     `model` and `tokenizer` are the newest there are: those trained here, or until then
     those that the course ships.
@@ -49,33 +36,32 @@ class TrainingPanel(VBox):
         self.trainer.show = self.show
         self._showing = threading.RLock()
         self.text = control(Dropdown, "text", options=texts())
-        labels = {size_label(name): name for name in sizes()}
-        self.size = control(Dropdown, "size", options=labels, value="laptop")
+        self.size = control(Dropdown, "size", options=size_labels(), value="laptop")
         self.minutes = control(
-            BoundedFloatText, "minutes", value=2.0, min=0.1, max=LONGEST, step=0.5
+            BoundedFloatText, "minutes", value=2.0, min=0.1, max=600.0, step=0.5
         )
-        self.train_button = _button("Train", "Train a new model", "primary")
-        self.pause_button = _button("Pause", "Pause training; nothing is lost")
-        self.stop_button = _button("Stop", "End training and save the model")
+        self.train_button = button("Train", "Train a new model", "primary")
+        self.pause_button = button("Pause", "Pause training; nothing is lost")
+        self.stop_button = button("Stop", "End training and save the model")
         self.status, self.problem, self.sample = HTML(), HTML(), HTML()
         self.curve = HTML(layout=Layout(min_height="18em"))
-        super().__init__(self._arranged(), layout=Layout(max_width="62em"))
+        super().__init__(layout=Layout(max_width="62em"))
+        self._arrange()
         self.train_button.on_click(lambda _: self.train())
         self.pause_button.on_click(lambda _: self._pause_or_go_on())
         self.stop_button.on_click(lambda _: self.stop())
-        before = _retire_others(self)
-        # What that one has learned will be saved any moment.
-        self._saving = before is not None and before.busy and before.run is not None
+        # What another panel has learned will be saved any moment.
+        others = self._retire_others()
+        self._saving = any(other.busy and other.run for other in others)
         self.show()
 
-    def _arranged(self) -> list[Widget]:
+    def _arrange(self) -> None:
         buttons = [self.train_button, self.pause_button, self.stop_button]
         indent = Layout(margin="0.3em 0 0.3em 11.3em")
-        edge = "1px solid var(--jp-border-color2, #ddd)"
-        room = Layout(height="11em", overflow="auto", border=edge)
+        room = Layout(height="11em", overflow="auto", border=f"1px solid {GRID}")
         controls = [self.text, self.size, self.minutes, HBox(buttons, layout=indent)]
         views = [self.problem, self.status, self.curve, Box([self.sample], layout=room)]
-        return [*controls, *views]
+        self.children = [*controls, *views]
 
     @cached_property
     def _shipped(self) -> Checkpoint:
@@ -84,8 +70,7 @@ class TrainingPanel(VBox):
     @property
     def newest(self) -> Checkpoint:
         """A copy of the model trained last; the shipped model before there is one."""
-        newest = self.trainer.newest
-        return self._shipped if newest is None else newest.checkpoint
+        return self.trainer.newest or self._shipped
 
     @property
     def model(self) -> GPT:
@@ -102,12 +87,7 @@ class TrainingPanel(VBox):
         """Which model is the newest, in words."""
         if self.trainer.newest is None:
             return "the model that comes with the course"
-        return f"your model after {self.trainer.newest.iteration:,} iterations"
-
-    @property
-    def steps(self) -> list[Step]:
-        """All steps made so far."""
-        return list(self.trainer.steps)
+        return f"your model after {self.trainer.newest_iteration:,} iterations"
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
@@ -115,9 +95,7 @@ class TrainingPanel(VBox):
 
         A loss that has not been measured yet is left out.
         """
-        val = list(self.trainer.run.val_losses) if self.trainer.run else []
-        curves = {"training": smooth_curve(self.trainer), "validation": val}
-        return {name: points for name, points in curves.items() if points}
+        return {name: points for name, points in self.trainer.curves.items() if points}
 
     @property
     def baselines(self) -> Baselines | None:
@@ -127,12 +105,9 @@ class TrainingPanel(VBox):
     @property
     def dataset(self) -> Dataset:
         """The text of the run; before there is one, the text that is chosen."""
-        run = self.trainer.run
-        return (
-            run.dataset
-            if run
-            else make_dataset(read_text(find_source(self.text.value)))
-        )
+        if self.trainer.run:
+            return self.trainer.run.dataset
+        return make_dataset(read_text(find_source(self.text.value)))
 
     @property
     def opening(self) -> str:
@@ -146,23 +121,29 @@ class TrainingPanel(VBox):
 
     def train(self) -> None:
         """Train a new model as the controls say; returns at once."""
-        _retire_others(self)
+        self._retire_others()
         self.trainer.train(self.choice)
 
     def go_on(self) -> None:
         """End a pause, or continue what was stopped, finished or saved."""
-        _retire_others(self)
+        self._retire_others()
         self.trainer.go_on(self.choice)
 
     def pause(self) -> None:
         """Pause training; the model so far is saved."""
         self.trainer.pause()
-        self.show()
 
     def stop(self) -> None:
         """End training; the model so far is saved."""
         self.trainer.stop()
-        self.show()
+
+    def _retire_others(self) -> list[Trainer]:
+        """Make this the only panel that trains; return the trainers of the others."""
+        others = [panel.trainer for panel in _panels if panel is not self]
+        for other in others:
+            other.retire()
+        _panels.add(self)
+        return others
 
     async def finished(self) -> None:
         """Wait until training has ended, by itself or because of Stop.
@@ -187,43 +168,20 @@ class TrainingPanel(VBox):
         # The trainer's thread calls this too. With the lock, what is shown last is what
         # was true last.
         with self._showing:
-            trainer = self.trainer
-            self._show_buttons()
+            trainer, working = self.trainer, self.trainer.working
+            saved = self._saving or trainer.run is not None or saved_in(trainer.folder)
+            can_pause = working and trainer.asked != "Pausing"
+            self.train_button.disabled = working
+            self.pause_button.description = "Pause" if can_pause else "Go on"
+            self.pause_button.disabled = not (working or saved)
+            self.stop_button.disabled = not working
             self.problem.value = message(trainer.problem) if trainer.problem else ""
             self.status.value = status_html(trainer)
             self.curve.value = curve_html(trainer)
             self.sample.value = sample_html(trainer)
 
-    def _show_buttons(self) -> None:
-        trainer = self.trainer
-        working, pausing = trainer.working, trainer.asked == "Pausing"
-        saved = self._saving or trainer.run is not None or saved_in(trainer.folder)
-        self.train_button.disabled = working
-        self.pause_button.description = "Pause" if working and not pausing else "Go on"
-        self.pause_button.disabled = not (working or saved)
-        self.stop_button.disabled = not working
-
     def __repr__(self) -> str:
         return "<training panel>"
 
 
-def _button(label: str, tooltip: str, style: str = "") -> Button:
-    return Button(description=label, tooltip=tooltip, button_style=style)
-
-
-_latest: Latest[TrainingPanel] = Latest()
-
-
-def _retire_others(panel: TrainingPanel) -> Trainer | None:
-    """Make this the only panel that trains; return the trainer that has to end."""
-    before = _latest.replaced_by(panel)
-    if before is None:
-        return None
-    before.trainer.retire()
-    before.show()
-    return before.trainer
-
-
-def training_panel() -> TrainingPanel:
-    """Return a panel that trains: text, size, minutes; Train, Pause, Stop."""
-    return TrainingPanel()
+training_panel = TrainingPanel

@@ -3,14 +3,21 @@
 import html
 import math
 
-from minigpt.course.colours import FAINT, INK
-from minigpt.course.curves import smoothed
-from minigpt.course.widgets.loss_curve import Curve, curve_svg
+from minigpt.course.colours import BRAND, FAINT, INK, SHADE
+from minigpt.course.widgets.loss_curve import curve_svg
+from minigpt.course.widgets.markup import tag
 from minigpt.course.widgets.training.trainer import Trainer
+from minigpt.run import Run
 
 RECENT = 50  # iterations
-EMPTY = "–"
-WORDS = {
+FIELDS = (
+    "iteration",
+    "training loss",
+    "validation loss",
+    "tokens per second",
+    "time left",
+)
+PHASES = {
     "ready": "Ready.",
     "preparing": "Reading the text …",
     "training": "Training.",
@@ -23,31 +30,34 @@ WORDS = {
 
 def status_html(trainer: Trainer) -> str:
     """Return a progress bar and the numbers below it, always of the same height."""
-    run, steps = trainer.run, trainer.steps
-    known = run is not None and trainer.phase != "preparing"
-    fields = dict.fromkeys(
-        ("iteration", "training loss", "validation loss", "tokens per second"), EMPTY
+    run = None if trainer.phase == "preparing" else trainer.run
+    known = _numbers(trainer, run) if run else {}
+    cells = [_field(name, known.get(name, "–")) for name in FIELDS]
+    words = PHASES[trainer.phase]
+    if trainer.phase in ("preparing", "training") and trainer.asked:
+        words = f"{trainer.asked} …"
+    row = "display: flex; gap: 0.5em 2em; flex-wrap: wrap"
+    below = f"<b>{words}</b> {html.escape(trainer.saved)}"
+    return tag(
+        "div",
+        _bar(run.progress if run else 0.0),
+        tag("div", *cells, style=row),
+        tag("div", below, style="min-height: 1.5em; padding-top: 0.2em"),
+        style=f"color: {INK}; line-height: 1.4",
     )
-    fields["time left"] = EMPTY
-    if run is not None and known:
-        fields["iteration"] = f"{run.iteration:,}"
-        if (left := run.seconds_left) is not None:
-            fields["time left"] = f"{int(left) // 60}:{int(left) % 60:02d}"
-    if steps:
-        fields["training loss"] = f"{smooth_curve(trainer)[-1][1]:.2f}"
-        seconds = sum(step.seconds for step in steps[-RECENT:])
-        tokens = sum(step.tokens for step in steps[-RECENT:])
-        fields["tokens per second"] = f"{tokens / seconds:,.0f}"
-    if run is not None and run.val_losses:
-        fields["validation loss"] = f"{run.val_losses[-1][1]:.2f}"
-    cells = "".join(_field(name, value) for name, value in fields.items())
-    progress = run.progress if run is not None and known else 0.0
-    return (
-        f'<div style="color: {INK}; line-height: 1.4">{_bar(progress)}'
-        f'<div style="display: flex; gap: 0.5em 2em; flex-wrap: wrap">{cells}</div>'
-        f'<div style="min-height: 1.5em; padding-top: 0.2em">{_phase(trainer)}</div>'
-        "</div>"
-    )
+
+
+def _numbers(trainer: Trainer, run: Run) -> dict[str, str]:
+    found = {"iteration": f"{run.iteration:,}"}
+    for name, points in trainer.curves.items():
+        if points:
+            found[f"{name} loss"] = f"{points[-1][1]:.2f}"
+    if recent := trainer.steps[-RECENT:]:
+        rate = sum(s.tokens for s in recent) / sum(s.seconds for s in recent)
+        found["tokens per second"] = f"{rate:,.0f}"
+    if (left := run.seconds_left) is not None:
+        found["time left"] = f"{int(left) // 60}:{int(left) % 60:02d}"
+    return found
 
 
 def curve_html(trainer: Trainer) -> str:
@@ -60,49 +70,30 @@ def curve_html(trainer: Trainer) -> str:
         last = max(int(run.iteration / max(run.progress, 0.01)), 100)
         digits = 10 ** (int(math.log10(last)) - 1)
         last = math.ceil(last / digits) * digits
-    points = smooth_curve(trainer)
-    return curve_svg(Curve(points, list(run.val_losses), last, baselines))
-
-
-def smooth_curve(trainer: Trainer) -> list[tuple[int, float]]:
-    """Return (iteration, smoothed training loss) of the steps made so far."""
-    steps = list(trainer.steps)
-    first = steps[0].iteration if steps else 1
-    return smoothed([step.loss for step in steps], over=20, first=first)
+    return curve_svg(trainer.curves, baselines, last)
 
 
 def sample_html(trainer: Trainer) -> str:
     """Return the latest sample as HTML."""
     head = "Samples of what the model writes will appear here."
-    if trainer.sample and trainer.newest is not None:
-        count = trainer.newest.iteration
+    if trainer.sample:
+        count = trainer.newest_iteration
         head = f"Sample after {count:,} iteration{'' if count == 1 else 's'}"
-    return (
-        f'<div style="color: {FAINT}; padding: 0.3em 0.6em 0">{head}</div>'
-        f'<div style="color: {INK}; white-space: pre-wrap; line-height: 1.35; '
-        f'padding: 0.3em 0.6em">{html.escape(trainer.sample)}</div>'
-    )
-
-
-def _phase(trainer: Trainer) -> str:
-    words = WORDS[trainer.phase]
-    if trainer.phase in ("preparing", "training") and trainer.asked:
-        words = f"{trainer.asked} …"
-    return f"<b>{html.escape(words)}</b> {html.escape(trainer.saved)}"
+    faint = f"color: {FAINT}; padding: 0.3em 0.6em 0"
+    text = f"color: {INK}; white-space: pre-wrap; line-height: 1.35; "
+    text += "padding: 0.3em 0.6em"
+    sample = tag("div", html.escape(trainer.sample), style=text)
+    return tag("div", head, style=faint) + sample
 
 
 def _bar(progress: float) -> str:
-    return (
-        '<div style="height: 6px; border-radius: 3px; margin: 0.3em 0 0.5em; '
-        'background: var(--jp-layout-color2, #e6e6e6)"><div style="height: 100%; '
-        f"width: {100 * progress:.1f}%; border-radius: 3px; "
-        'background: var(--jp-brand-color1, #0072b2)"></div></div>'
-    )
+    both = "height: 6px; border-radius: 3px"
+    done = f"{both}; width: {100 * progress:.1f}%; background: {BRAND}"
+    whole = f"{both}; margin: 0.3em 0 0.5em; background: {SHADE}"
+    return tag("div", tag("div", style=done), style=whole)
 
 
 def _field(name: str, value: str) -> str:
-    return (
-        f'<div style="min-width: 8em"><div style="color: {FAINT}; font-size: 0.9em">'
-        f'{name}</div><div style="font-variant-numeric: tabular-nums">{value}</div>'
-        "</div>"
-    )
+    label = tag("div", name, style=f"color: {FAINT}; font-size: 0.9em")
+    number = tag("div", value, style="font-variant-numeric: tabular-nums")
+    return tag("div", label, number, style="min-width: 8em")

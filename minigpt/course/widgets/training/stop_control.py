@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -24,25 +24,17 @@ class StopControl:
         self.stop = self._stop.set
 
     @property
-    def stopped(self) -> bool:
-        """Whether the thread has to end."""
-        return self._stop.is_set()
-
-    @property
-    def paused(self) -> bool:
-        """Whether the thread has to wait, and not to end."""
-        return not self._running.is_set() and not self.stopped
-
-    @property
-    def asked(self) -> bool:
-        """Whether the thread has to wait or to end."""
-        return self.stopped or self.paused
+    def asked(self) -> str:
+        """What the thread has to do, "Stopping" or "Pausing"; "" if nothing."""
+        if self._stop.is_set():
+            return "Stopping"
+        return "" if self._running.is_set() else "Pausing"
 
     def wait(self) -> None:
         """Wait while paused; raise Stopped if the thread has to end."""
-        while self.paused:
+        while self.asked == "Pausing":
             self._running.wait(PATIENCE)
-        if self.stopped:
+        if self.asked:
             raise Stopped
 
     def run(self, work: Callable[[], Result]) -> Result:
@@ -60,10 +52,7 @@ class StopControl:
                 future.set_exception(error)
 
         threading.Thread(target=call, daemon=True).start()
-        while not future.done():
-            try:
-                future.exception(PATIENCE)
-            except TimeoutError:
-                self.wait()
+        while wait([future], PATIENCE).not_done:
+            self.wait()
         self.wait()
         return future.result()

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,12 @@ from torch import Tensor
 from minigpt.baselines import Baselines, baseline_losses
 from minigpt.checkpoint import Checkpoint
 from minigpt.checkpoint_folder import FINAL, find_furthest
+from minigpt.course.curves import smoothed
 from minigpt.course.widgets.base import in_words
 from minigpt.course.widgets.throttle import Throttle
 from minigpt.course.widgets.training.choices import Choice, opening_of
 from minigpt.course.widgets.training.stop_control import PATIENCE, StopControl, Stopped
-from minigpt.data import find_source, make_dataset, read_text
+from minigpt.data import Dataset, find_source, make_dataset, read_text
 from minigpt.decoding import generate
 from minigpt.model import GPT
 from minigpt.paths import CHECKPOINTS, HOME
@@ -35,41 +35,31 @@ FRACTION = 0.01
 _training = threading.Lock()
 
 
-@dataclass(frozen=True)
-class Newest:
-    """A copy of the model in training, which further training does not change."""
-
-    checkpoint: Checkpoint
-    iteration: int
-
-
 class Trainer:
     """Trains in a background thread, and holds what it has reached.
 
     Attributes:
         phase: "ready", "preparing", "training", "paused", "stopped", "finished" or
             "failed".
-        problem: what went wrong, in words, or "".
-        saved: where the model was saved, in words, or "".
+        problem, saved: what went wrong, and where the model was saved, in words or "".
         show: called, mostly from the thread, whenever there is something new to see.
-        run: the run in progress, or the last one; None before the first.
-        steps: the steps of the run since it was begun or resumed here.
-        baselines: the baseline losses of its text.
-        opening: how samples of its text begin.
-        newest: a copy of its model, None before there is one.
-        sample: what that copy writes.
+        run, steps: the run in progress or the last one, and the steps it made here.
+        baselines, opening: of its text: the baseline losses, and how samples begin.
+        newest: a copy of its model, which further training does not change.
+        newest_iteration, sample: when it was copied, and what the copy writes.
     """
 
     def __init__(self, folder: Path = CHECKPOINTS) -> None:
         self.show: Callable[[], None] = lambda: None
         self.folder = folder
         self.phase = "ready"
-        self.problem = self.saved = self.sample = self._moved = ""
+        self.problem = self.saved = self.sample = ""
         self.run: Run | None = None
         self.steps: list[Step] = []
         self.baselines: Baselines | None = None
         self.opening = opening_of("fables", "")
-        self.newest: Newest | None = None
+        self.newest: Checkpoint | None = None
+        self.newest_iteration = 0
         self.redraws = Throttle(0.3, FRACTION)
         self.samples = Throttle(4.0, FRACTION)
         self.saves = Throttle(60.0, FRACTION)
@@ -90,9 +80,16 @@ class Trainer:
     @property
     def asked(self) -> str:
         """What it was asked for and has not done yet: "Stopping", "Pausing" or ""."""
-        if self._control.stopped:
-            return "Stopping"
-        return "Pausing" if self._control.paused else ""
+        return self._control.asked
+
+    @property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """The losses so far, the training loss smoothed."""
+        steps = list(self.steps)
+        first = steps[0].iteration if steps else 1
+        smooth = smoothed([step.loss for step in steps], over=20, first=first)
+        val_losses = list(self.run.val_losses) if self.run else []
+        return {"training": smooth, "validation": val_losses}
 
     def train(self, choice: Choice) -> None:
         """Begin a new run; ignored while one is in progress."""
@@ -106,22 +103,19 @@ class Trainer:
             self._begin(lambda: self._old_run(choice))
 
     def pause(self) -> None:
-        """Wait after this iteration."""
+        """Wait after this iteration, and save what was learned."""
         self._control.pause()
+        self.show()
 
     def stop(self) -> None:
         """End after this iteration, and save what was learned."""
         self._control.stop()
+        self.show()
 
     def retire(self) -> None:
         """End and save as soon as possible, because another trainer is waiting."""
-        self.stop()
         self._last_evaluation.stop()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the thread to end, for `timeout` seconds at most."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self.stop()
 
     def _begin(self, prepare: Callable[[], Run]) -> None:
         # A cell and a button may both call this, each from a thread of its own.
@@ -171,30 +165,26 @@ class Trainer:
         self.show()
 
     def _new_run(self, choice: Choice) -> Run:
-        content = self._read(choice)
-        run = begin(make_dataset(content), *choice.configs())
-        return self._adopt(run, choice, content)
+        return self._adopt(choice, lambda data: begin(data, *choice.configs()))
 
     def _old_run(self, choice: Choice) -> Run:
-        run = self.run
-        if run is None:
-            content = self._read(choice)
-            run = resume(make_dataset(content), find_furthest(self.folder))
-            self._adopt(run, choice, content)
+        run = self.run or self._adopt(
+            choice, lambda data: resume(data, find_furthest(self.folder))
+        )
         if run.finished:
             run.extend(choice.minutes)
         return run
 
-    def _read(self, choice: Choice) -> str:
+    def _adopt(self, choice: Choice, prepare: Callable[[Dataset], Run]) -> Run:
+        """Read the chosen text, and make the run on it this trainer's."""
         # A download may take long enough for someone to lose patience.
-        return self._control.run(lambda: read_text(find_source(choice.text)))
-
-    def _adopt(self, run: Run, choice: Choice, content: str) -> Run:
-        data = run.dataset
+        content = self._control.run(lambda: read_text(find_source(choice.text)))
+        data = make_dataset(content)
+        run = prepare(data)
         V = data.tokenizer.vocab_size
         self.baselines = baseline_losses(data.train_ids, data.val_ids, V)
         self.opening = opening_of(choice.text, content)
-        self.run, self.steps, self.sample, self._moved = run, [], "", ""
+        self.run, self.steps, self.sample = run, [], ""
         return run
 
     def _train(self, run: Run) -> None:
@@ -202,16 +192,13 @@ class Trainer:
         self.saves.postpone()
         for step in run.steps(lambda model, ids: _measure(model, ids, self._control)):
             self.steps.append(step)
-            self._report(run)
-            if self._control.paused:
+            self.samples(lambda: self._publish(run))
+            self.saves(lambda: self._save(run, announce=False))
+            self.redraws(self.show)
+            if self.asked == "Pausing":
                 self._pause(run)
-            if self._control.stopped:
+            if self.asked == "Stopping":
                 break
-
-    def _report(self, run: Run) -> None:
-        self.samples(lambda: self._publish(run))
-        self.saves(lambda: self._save(run, announce=False))
-        self.redraws(self.show)
 
     def _pause(self, run: Run) -> None:
         run.clock.stop()
@@ -226,10 +213,8 @@ class Trainer:
         self._keep(run, "finished" if run.finished else "stopped")
         if not run.val_losses or run.val_losses[-1][0] != run.iteration:
             # The curve should reach the last iteration; a new start cuts this short.
-            loss = _measure(run.model, run.dataset.val_ids, self._last_evaluation)
-            run.record(loss)
-            if self.steps:
-                self.steps[-1] = replace(self.steps[-1], val_loss=loss)
+            ids = run.dataset.val_ids
+            run.record(_measure(run.model, ids, self._last_evaluation))
             self._save(run)
             self.show()
 
@@ -243,22 +228,22 @@ class Trainer:
     def _publish(self, run: Run) -> None:
         """Copy the model for others to use, and let the copy write a sample."""
         model = deepcopy(run.model).eval()
-        checkpoint = Checkpoint(model, run.dataset.tokenizer, None)
-        self.newest = Newest(checkpoint, run.iteration)
-        sample = _write_sample(checkpoint, self.opening, self._control)
+        self.newest_iteration = run.iteration
+        self.newest = Checkpoint(model, run.dataset.tokenizer, None)
+        sample = _write_sample(self.newest, self.opening, self._control)
         self.sample = sample or self.sample
 
     def _save(self, run: Run, announce: bool = True) -> None:
-        path, before = self.folder / FINAL, run.set_aside
+        path = self.folder / FINAL
         try:
             run.save(path)
         except OSError as error:
             self.problem = f"not saved: {error}; the model is still here to play with"
             return
-        if run.set_aside != before:
-            self._moved = f" The one before it is now in {_shown(run.set_aside)}."
         if announce:  # otherwise it learns on, and soon this would not be true
-            self.saved = f"The model is saved in {_shown(path)}.{self._moved}"
+            self.saved = f"The model is saved in {_shown(path)}."
+            if run.set_aside:
+                self.saved += f" The one before it is now in {_shown(run.set_aside)}."
 
 
 def _measure(model: GPT, ids: Tensor, control: StopControl) -> float | None:
@@ -288,5 +273,5 @@ def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str |
     return None
 
 
-def _shown(path: Path | None) -> Path | None:
-    return path.relative_to(HOME) if path and path.is_relative_to(HOME) else path
+def _shown(path: Path) -> Path:
+    return path.relative_to(HOME) if path.is_relative_to(HOME) else path
