@@ -197,7 +197,7 @@ def test_name_and_answer_the_wrong_way_round_is_said():
 @pytest.mark.parametrize("name", TASKS)
 def test_a_result_in_place_of_the_function_is_refused(name):
     for result in (torch.ones(4, 4).tril().bool(), [1], "b", 3.0):
-        assert "Hand over the function itself" in check(name, result).text
+        assert "Pass the function itself" in check(name, result).text
     assert check(name, None).text == check(name, ...).text == "○ not started"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# A longer value is described by its shape, its length or its first wrong place.
 LONGEST = 56
 
 
@@ -57,6 +56,11 @@ def text(value: Any, digits: int = 3) -> str:
     return repr(value)
 
 
+def is_short(value: Any) -> bool:
+    """Whether a value is shown in full; else its shape, its length or a part is."""
+    return len(text(value)) <= LONGEST
+
+
 def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:
     """Return the arguments in words: "logits = [2, 1, 0] and k = 2".
 
@@ -66,7 +70,7 @@ def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:
     for name, value in zip(inspect.signature(function).parameters, case, strict=True):
         if callable(value):
             continue
-        if len(text(value)) <= LONGEST:
+        if is_short(value):
             parts.append(f"{name} = {text(value)}")
         elif isinstance(value, Tensor):
             parts.append(f"{name} of shape {tuple(value.shape)}")
@@ -92,19 +96,15 @@ def misfit(
             return f"your function should return {len(right)} things{of_what}"
         found = map(misfit, got, right, parts or [f"every part of {what}"] * len(right))
         return next(filter(None, found), "")
-    if not _has_type_of(got, right):
+    kind: Any = float | int if isinstance(right, float) else type(right)
+    flag = isinstance(got, bool) and kind is not bool
+    if flag or not isinstance(got, kind):
         return f"{what} has type {type(got).__name__}, not {type(right).__name__}"
     if isinstance(right, Tensor) and got.shape != right.shape:
         return f"{what} has shape {tuple(got.shape)}, not {tuple(right.shape)}"
     if isinstance(right, Tensor) and _numbers(got) != _numbers(right):
         return f"{what} holds {_numbers(got)}, not {_numbers(right)}"
     return ""
-
-
-def _has_type_of(got: Any, right: Any) -> bool:
-    if isinstance(got, bool):
-        return isinstance(right, bool)
-    return isinstance(got, float | int if isinstance(right, float) else type(right))
 
 
 def _numbers(tensor: Tensor) -> str:
@@ -137,11 +137,10 @@ def difference(
         return "", False
     if not isinstance(right, Tensor) and len(got) != len(right):
         return f"{what} should have length {len(right)}, not {len(got)}", False
-    found, wanted = _items(got), _items(right)
-    for place, value in wanted.items():
+    found = _items(got)
+    for place, value in _items(right).items():
         if not same(found.get(place), value):
-            changed, _ = difference(found.get(place), value)
-            return f"{what} at [{place}] {changed.partition('the result ')[2]}", False
+            return difference(found.get(place), value, f"{what} at [{place}]")[0], False
     return "", False
 
 

@@ -2,31 +2,23 @@
 
 An exercise is its right answer, decorated:
 
-    @exercise("05.temperature", "Well done.", cases=[...], wrong_ways={...})
+    @exercise("05.temperature", "You forgot ...", wrong_way, cases=[...], praise="")
     def temperature(logits, temperature):
         return (logits / temperature).softmax(dim=0)
 """
 
 import inspect
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from minigpt.course.exercises.explain import (
-    LONGEST,
-    Raised,
-    arguments,
-    difference,
-    misfit,
-    same,
-    text,
-)
+from minigpt.course.exercises import explain
+from minigpt.course.exercises.explain import Raised, arguments, misfit, same
 from minigpt.course.exercises.verdict import EXERCISES, Exercise, Mistake
 
 Function = Callable[..., Any]
@@ -39,19 +31,18 @@ class Task:
 
     Attributes:
         right: the right function.
-        also_right: other functions whose results are right, too.
         cases: the arguments of each call. Together they must tell the wrong ways
             apart; one of them should be short enough to be shown.
+        also_right: other functions whose results are right, too.
         wrong_ways: known wrong functions, each under the sentence that names its
             mistake. They take the arguments of `right` and are tried in order.
-        errors: sentences for exceptions, each under a regular expression that finds
-            them, such as "IndexError: .* out of range".
+        errors: sentences for exceptions, each under a part of "Type: message".
         types: sentences for results of a wrong type.
         parts: what the results are called, if there are several.
         accept: converts results that are also right in another form.
         otherwise: said before the example if no known wrong way gives the results.
-        edges: cases of a rule of its own under the sentence that states the rule;
-            they are tried when all other cases are right.
+        edges: further cases under the sentence that states their rule; they are tried
+            when all other cases are right.
         gradients: whether gradients must flow back to the arguments.
         by_hand: names of functions that would do the work for the learner.
         then: one more test, if all else is right.
@@ -84,7 +75,7 @@ class Outcome:
         return same(self.result, other.result) and same(self.given, other.given)
 
     def is_right(self, right: "Outcome") -> bool:
-        """Whether it is the right outcome, its type and the kind of its numbers too."""
+        """Whether it is the right outcome; the message of an exception is free."""
         if isinstance(right.result, Raised) and isinstance(self.result, Raised):
             return self.result.name == right.result.name
         return self.same(right) and not misfit(self.result, right.result)
@@ -130,42 +121,40 @@ def judge(answer: Function, task: Task) -> None:
     The answer runs on copies of every case. Its mistake is named if in all cases it
     does what a known wrong way does; otherwise the first wrong case is shown.
     """
-    _compare(answer, task, task.cases, task.wrong_ways, task.otherwise)
+    _compare(answer, task)
     for rule, cases in task.edges.items():
-        _compare(answer, task, cases, {}, rule)
-    if task.gradients:
-        _check_gradients(answer, task)
-    if shortcuts := set(_names_used(answer)) & set(task.by_hand):
+        _compare(answer, replace(task, cases=cases, wrong_ways={}, otherwise=rule))
+    if task.gradients and not all(
+        map(_near, _gradients(answer, task), _gradients(task.right, task))
+    ):
         raise Mistake(
-            f"The result is right, but {min(shortcuts)} did the work: the exercise is "
-            "to write it yourself."
+            "The numbers are right, but no gradient flows back, so a model could not "
+            "learn: leave out .item(), .detach(), .data and torch.tensor()."
+        )
+    if shortcuts := _names_used(answer) & {*task.by_hand}:
+        raise Mistake(
+            f"The result is right, but {min(shortcuts)} did the work; this exercise "
+            "asks you to write it yourself."
         )
     if task.then:
         task.then(answer)
 
 
-def _compare(
-    answer: Function,
-    task: Task,
-    cases: Sequence[Case],
-    wrong_ways: Mapping[str, Function],
-    otherwise: str,
-) -> None:
-    outcomes = [_outcome_of_answer(answer, task, case) for case in cases]
+def _compare(answer: Function, task: Task) -> None:
+    outcomes = [_outcome_of_answer(answer, task, case) for case in task.cases]
     for function in (*task.also_right, task.right):
-        rights = [_outcome(function, case) for case in cases]
-        wrong = [n for n, one in enumerate(outcomes) if not one.is_right(rights[n])]
+        rights = [_outcome(function, case) for case in task.cases]
+        wrong = [n for n, right in enumerate(rights) if not outcomes[n].is_right(right)]
         if not wrong:
             return
-    lines = [_example(task, cases[n], outcomes[n], rights[n]) for n in wrong]
-    short = min((line for line, is_short in lines if is_short), key=len, default="")
-    for sentence, way in wrong_ways.items():
-        ways = (_outcome(way, case) for case in cases)
+    examples = [_example(task, task.cases[n], outcomes[n], rights[n]) for n in wrong]
+    short = min((line for line, fits in examples if fits), key=len, default="")
+    for sentence, way in task.wrong_ways.items():
+        ways = (_outcome(way, case) for case in task.cases)
         if all(map(Outcome.same, outcomes, ways)):
             raise Mistake(f"{sentence} {short}")
-    n = wrong[0]
-    _refuse(task, cases[n], outcomes[n], rights[n], otherwise)
-    raise Mistake(f"{otherwise} {short or lines[0][0]}")
+    _refuse(task, task.cases[wrong[0]], outcomes[wrong[0]], rights[wrong[0]])
+    raise Mistake(f"{task.otherwise} {short or examples[0][0]}")
 
 
 def _outcome(function: Function, case: Case) -> Outcome:
@@ -175,8 +164,8 @@ def _outcome(function: Function, case: Case) -> Outcome:
     except Mistake:
         raise
     except Exception as error:
-        lines = str(error).strip().splitlines()
-        return Outcome(Raised(type(error).__name__, lines[0] if lines else ""), given)
+        message = str(error).strip().partition("\n")[0]
+        return Outcome(Raised(type(error).__name__, message), given)
 
 
 def _outcome_of_answer(answer: Function, task: Task, case: Case) -> Outcome:
@@ -188,8 +177,8 @@ def _outcome_of_answer(answer: Function, task: Task, case: Case) -> Outcome:
             raise Mistake(sentence)
     if result is None:
         raise Mistake(
-            f"For {arguments(task.right, case)} your function returned nothing: does "
-            "every way through it end in a return?"
+            f"For {arguments(task.right, case)} your function returned nothing. Does "
+            "every path through it end in a return?"
         )
     if task.accept and not isinstance(result, Raised):
         return Outcome(task.accept(result), outcome.given)
@@ -200,57 +189,46 @@ def _example(
     task: Task, case: Case, outcome: Outcome, right: Outcome
 ) -> tuple[str, bool]:
     """Return what should have come out, and whether the line shows all in full."""
-    words, is_whole = difference(outcome.result, right.result, parts=task.parts)
-    short = all(callable(one) or len(text(one)) <= LONGEST for one in case)
-    return f"For {arguments(task.right, case)} {words}.", is_whole and short
+    words, in_full = explain.difference(outcome.result, right.result, parts=task.parts)
+    in_full &= all(callable(one) or explain.is_short(one) for one in case)
+    return f"For {arguments(task.right, case)} {words}.", in_full
 
 
-def _refuse(
-    task: Task, case: Case, outcome: Outcome, right: Outcome, otherwise: str
-) -> None:
+def _refuse(task: Task, case: Case, outcome: Outcome, right: Outcome) -> None:
     """Raise Mistake about an exception, a changed argument, a wrong type or shape."""
     call = f"For {arguments(task.right, case)}"
-    names = inspect.signature(task.right).parameters
+    names = list(inspect.signature(task.right).parameters)
     if isinstance(outcome.result, Raised):
         if outcome.result.name == "IndexError" and case[0] in ("", []):
             raise Mistake(
-                f"Your function raised IndexError for an empty {next(iter(names))}, "
-                "which has no first element."
+                f"Your function raised IndexError for an empty {names[0]}, which has "
+                "no first element."
             )
-        for pattern, sentence in task.errors.items():
-            if re.search(pattern, str(outcome.result)):
+        for part, sentence in task.errors.items():
+            if part in str(outcome.result):
                 raise Mistake(sentence)
-        raise Mistake(f"{otherwise} {call} your function raised {outcome.result}")
+        raise Mistake(f"{task.otherwise} {call} your function raised {outcome.result}")
     for name, before, after in zip(names, case, outcome.given, strict=True):
         if not same(before, after):
             raise Mistake(
-                f"Your function changed {name}, which it was given; work on a copy, "
-                "because others may still need the original."
+                f"Your function changed {name}, which it was given. Work on a copy, "
+                "because the caller may still need the original."
             )
     if words := misfit(outcome.result, right.result, parts=task.parts):
         raise Mistake(f"{call} {words}.")
 
 
-def _check_gradients(answer: Function, task: Task) -> None:
-    """Raise Mistake unless the answer has the gradients of the right function."""
-    found = []
-    for function in (answer, task.right):
-        given = [
-            one.clone().requires_grad_()
-            if isinstance(one, Tensor) and one.is_floating_point()
-            else deepcopy(one)
-            for one in task.cases[0]
-        ]
-        with torch.enable_grad():  # an answer may have switched it off
-            result = function(*given)
-        if isinstance(result, Tensor) and result.requires_grad:
-            (result * draw(*result.shape, seed=0)).sum().backward()
-        found.append([one.grad for one in given if isinstance(one, Tensor)])
-    if not all(map(_near, *found)):
-        raise Mistake(
-            "The numbers are right, but no gradient flows back, so a model could not "
-            "learn: leave out .item(), .detach(), .data and torch.tensor()."
-        )
+def _gradients(function: Function, task: Task) -> list[Tensor | None]:
+    """Return the gradient of a weighted sum of the result for each tensor given."""
+    given = deepcopy(task.cases[0])
+    tensors = [one for one in given if isinstance(one, Tensor)]
+    for one in tensors:
+        one.requires_grad_(one.is_floating_point())
+    with torch.enable_grad():  # an answer may have switched it off
+        result = function(*given)
+    if isinstance(result, Tensor) and result.requires_grad:
+        (result * draw(*result.shape, seed=0)).sum().backward()
+    return [one.grad for one in tensors]
 
 
 def _near(a: Tensor | None, b: Tensor | None) -> bool:
@@ -260,13 +238,10 @@ def _near(a: Tensor | None, b: Tensor | None) -> bool:
     return bool((a - b).norm() <= 0.05 * b.norm())
 
 
-def _names_used(answer: Any) -> Iterator[str]:
-    """Yield the names of all functions that an answer could call, and its own type."""
-    code = getattr(answer, "__code__", None)
+def _names_used(answer: Any) -> set[str]:
+    """Return the names of all functions that an answer could call, and its own type."""
+    code = answer if isinstance(answer, CodeType) else getattr(answer, "__code__", None)
     if code is None:
-        yield getattr(answer, "__name__", type(answer).__name__)
-        return
-    codes = [code]
-    for code in codes:
-        yield from code.co_names
-        codes += [one for one in code.co_consts if isinstance(one, CodeType)]
+        return {getattr(answer, "__name__", type(answer).__name__)}
+    inner = [_names_used(one) for one in code.co_consts if isinstance(one, CodeType)]
+    return {*code.co_names}.union(*inner)

@@ -4,7 +4,7 @@ import ast
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from minigpt.course.exercises.verdict import exercise_names
 
 NO_VERDICT = "·"
 VERDICT = re.compile(r"[○✓✗] [^○✓✗]*")
-KNOWN = frozenset(exercise_names())
-PRINTERS = ("print", "display")
-# For cells that are not Python, because of a typing error or of IPython's magics.
-CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*(?:name\s*=\s*)?["']([\w.]+)["']""", re.M)
+NAMES = frozenset(exercise_names())
+NAME = re.compile(r"""["'](\d\d\.\w+)["']""")
+MAGIC = re.compile(r"^[%!].*", re.MULTILINE)
+Held = dict[str, list[str]]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Learner:
 
 
 def verdicts(notebook: Path) -> dict[str, str]:
-    """Return the verdict that stands below each exercise of a saved notebook.
+    """Return the verdict below each exercise that a saved notebook checks, or "·".
 
     Nothing is run. Of several verdicts on one exercise the last counts, or one that is
     right: lesson 00 shows a wrong answer before it asks for one.
@@ -48,111 +48,77 @@ def verdicts(notebook: Path) -> dict[str, str]:
         OSError: it cannot be read.
     """
     found: dict[str, str] = {}
+    held: Held = {}
     try:
         with warnings.catch_warnings(action="ignore"):  # older notebooks have no ids
             cells = nbformat.read(notebook, as_version=4).cells
-        reader = _Reader()
-        for cell in cells:
-            if cell.cell_type != "code":
-                continue
-            for exercise, verdict in reader.read(cell.source, cell.outputs):
-                known = found.setdefault(exercise, verdict)
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            for name, verdict in _pairs(cell.source, cell.outputs, held):
+                known = found.setdefault(name, verdict)
                 if verdict != NO_VERDICT and known[0] != "✓":
-                    found[exercise] = verdict
-    # subtle: JSON that is not a notebook can fail nbformat in any of these ways.
-    except (
-        ValueError,
-        AttributeError,
-        TypeError,
-        KeyError,
-        nbformat.ValidationError,
-    ) as error:
+                    found[name] = verdict
+    except OSError:
+        raise
+    except Exception as error:  # JSON that is not a notebook fails in many ways
         raise ValueError(f"{notebook}: this is no notebook") from error
     return found
 
 
-class _Reader:
-    """Pair the checks in the cells of one notebook with the verdicts below them."""
+def _pairs(source: str, outputs: list[Any], held: Held) -> Iterator[tuple[str, str]]:
+    """Yield the exercises that a cell checks, each with "·" and with what it shows.
 
-    def __init__(self) -> None:
-        self.aliases = {"check"}  # what the function is called in this notebook
-        self.holds: dict[str, list[str]] = {}  # the exercises of verdicts in variables
-
-    def read(self, source: str, outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
-        """Yield each exercise that a cell checks, with its verdict or `NO_VERDICT`."""
-        results = [o for o in outputs if o.output_type == "execute_result"]
-        others = [o for o in outputs if o.output_type != "execute_result"]
-        try:
-            checked, printed, shown = self._follow(ast.parse(source).body)
-        except (SyntaxError, ValueError, RecursionError):
-            checked, printed, results = [], [], [*others, *results]
-            shown = [name if name in KNOWN else "" for name in CHECK.findall(source)]
-        pairs = [(exercise, NO_VERDICT) for exercise in [*checked, *shown]]
-        # A learner's own lines come before a printed verdict, and an error prevents the
-        # later ones. Of results, Jupyter shows the last, or by a setting all.
-        pairs += zip(printed, _texts(others)[-len(printed) :], strict=False)
-        pairs += zip(reversed(shown), reversed(_texts(results)), strict=False)
-        yield from (pair for pair in pairs if pair[0])
-
-    def _follow(self, body: list[ast.stmt]) -> tuple[list[str], list[str], list[str]]:
-        """Return the exercises that are checked, printed, and shown as the result."""
-        checked: list[str] = []
-        printed: list[str] = []
-        shown: list[str] = []
-        for statement in body:
-            if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-                continue
-            self._remember(statement)
-            checked += self._exercises(statement)
-            calls = [one for one in ast.walk(statement) if _calls(one, PRINTERS)]
-            for call in sorted(calls, key=_position):
-                printed += self._exercises(call)
-            if isinstance(statement, ast.Expr) and not calls:
-                shown += self._exercises(statement)
-        return checked, printed, shown
-
-    def _remember(self, statement: ast.stmt) -> None:
-        """Learn other names for `check`, and which variables hold verdicts."""
-        for node in ast.walk(statement):
-            if isinstance(node, ast.ImportFrom):
-                new = [a.asname or a.name for a in node.names if a.name == "check"]
-                self.aliases.update(new)
-            elif isinstance(node, ast.Assign):
-                for target, value in _assigned(node.targets[0], node.value):
-                    if isinstance(value, ast.Attribute) and value.attr == "check":
-                        self.aliases.add(target)
-                    self.holds[target] = self._exercises(value)
-
-    def _exercises(self, node: ast.AST) -> list[str]:
-        """Return the exercises whose verdicts are in an expression, in its order."""
-        found: list[str] = []
-        for part in sorted(ast.walk(node), key=_position):
-            if isinstance(part, ast.Call) and _calls(part, self.aliases):
-                given = [k.value for k in part.keywords if k.arg == "name"] + part.args
-                name = getattr(given[0], "value", "") if given else ""
-                found.append(name if isinstance(name, str) and name in KNOWN else "")
-            elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-                found += self.holds.get(part.id, [])
-        return found
+    Args:
+        held: the exercises whose verdicts are in a variable; updated.
+    """
+    try:
+        body = ast.parse(MAGIC.sub("", source)).body
+    except (SyntaxError, ValueError, RecursionError):
+        yield from ((name, NO_VERDICT) for name in NAMES & {*NAME.findall(source)})
+        return
+    printed: list[str] = []
+    shown: list[str] = []
+    for statement in body:
+        yield from ((name, NO_VERDICT) for name in _named(statement, held))
+        calls = sorted(filter(_prints, ast.walk(statement)), key=_position)
+        for call in calls:
+            printed += _named(call, held)
+        if isinstance(statement, ast.Expr) and not calls:
+            shown += _named(statement, held)
+        if isinstance(statement, ast.Assign):
+            held.update(_assigned(statement.targets[0], statement.value, held))
+    results = _texts(o for o in outputs if o.output_type == "execute_result")
+    others = _texts(o for o in outputs if o.output_type != "execute_result")
+    # A learner's own lines come before a printed verdict, and an error prevents the
+    # later ones. Of results, Jupyter shows the last, or by a setting all.
+    yield from zip(printed, others[-len(printed) :], strict=False)
+    yield from zip(reversed(shown), reversed(results), strict=False)
 
 
-def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        for pair in zip(target.elts, value.elts, strict=False):
-            yield from _assigned(*pair)
-    elif isinstance(target, ast.Name):
-        yield target.id, value
+def _assigned(target: Any, value: Any, held: Held) -> Held:
+    """Return the exercises whose verdicts an assignment puts into each variable."""
+    several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+    pairs = zip(target.elts, value.elts, strict=False) if several else [(target, value)]
+    return {a.id: _named(b, held) for a, b in pairs if isinstance(a, ast.Name)}
+
+
+def _named(node: ast.AST, held: Held) -> list[str]:
+    """Return the exercises whose verdicts are in an expression, in its order."""
+    found: list[str] = []
+    for part in sorted(ast.walk(node), key=_position):
+        if isinstance(part, ast.Constant) and part.value in NAMES:
+            found.append(str(part.value))
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+            found += held.get(part.id, [])
+    return found
 
 
 def _position(node: ast.AST) -> tuple[int, int]:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
-def _calls(node: ast.AST, names: Collection[str]) -> bool:
-    """Whether it calls a function, or the method of any object, of such a name."""
-    if not isinstance(node, ast.Call):
-        return False
-    return getattr(node.func, "id", getattr(node.func, "attr", None)) in names
+def _prints(node: ast.AST) -> bool:
+    function = node.func if isinstance(node, ast.Call) else None
+    return isinstance(function, ast.Name) and function.id in ("print", "display")
 
 
 def _texts(outputs: Iterable[Any]) -> list[str]:
@@ -166,11 +132,6 @@ def _texts(outputs: Iterable[Any]) -> list[str]:
     return found
 
 
-def better(a: str, b: str) -> str:
-    """Return the one of two verdicts that is further along."""
-    return max(a, b, key=lambda verdict: "·○✗✓".index(verdict[0]))
-
-
 def class_of(notebooks: Mapping[Path, str]) -> tuple[list[Learner], list[str]]:
     """Return the learners by their names, and what could not be read, a line each.
 
@@ -182,9 +143,9 @@ def class_of(notebooks: Mapping[Path, str]) -> tuple[list[Learner], list[str]]:
     for path, name in sorted(notebooks.items()):
         try:
             for exercise, verdict in verdicts(path).items():
-                learner = learners.setdefault(name, Learner(name))
-                known = learner.verdicts.get(exercise, NO_VERDICT)
-                learner.verdicts[exercise] = better(verdict, known)
+                best = learners.setdefault(name, Learner(name)).verdicts
+                both = best.get(exercise, NO_VERDICT), verdict
+                best[exercise] = max(both, key=lambda one: "·○✗✓".index(one[0]))
         except ValueError as error:
             problems.append(str(error))
         except OSError as error:

@@ -98,8 +98,8 @@ def find_exercise(name: str) -> Exercise:
 def check(name: str, answer: Any) -> Verdict:
     """Return the verdict on an answer: ○ not started, ✓ right, or ✗ and what is wrong.
 
-    It never raises because of the answer, stops one that does not end, and restores
-    the random generators, thread count and default dtype that an answer changes.
+    An answer that fails or never ends gets a verdict, too. The random generators, the
+    thread count and the default dtype are left as they were.
 
     Raises:
         ValueError: there is no exercise of that name.
@@ -109,7 +109,7 @@ def check(name: str, answer: Any) -> Verdict:
         return Verdict("○ not started")
     if exercise.task and not callable(answer):
         return Verdict(
-            "✗ Hand over the function itself, not its result: write its name without "
+            "✗ Pass the function itself, not its result: write its name without "
             "parentheses."
         )
     with _state_kept():
@@ -118,8 +118,7 @@ def check(name: str, answer: Any) -> Verdict:
 
 
 def _not_started(answer: Any) -> bool:
-    """Whether it is an untouched stub: `...`, a function whose body is `...`, or a
-    dict with `...` for every answer."""
+    """Whether it is `...`, a function with that body, or a dict of nothing else."""
     if isinstance(answer, dict) and answer:
         return all(value is ... for value in answer.values())
     if not isinstance(answer, FunctionType):
@@ -132,10 +131,7 @@ def _not_started(answer: Any) -> bool:
 
 @contextmanager
 def _state_kept() -> Iterator[None]:
-    """Restore what an answer may change for the whole process.
-
-    The gradient mode belongs to a thread, and an answer runs in its own.
-    """
+    """Restore what an answer may change for the process; its thread has the rest."""
     import numpy as np
     import torch
 
@@ -153,21 +149,21 @@ def _state_kept() -> Iterator[None]:
 
 def _run(test: Callable[[Any], None], answer: Any) -> str | None:
     """Return what is wrong with the answer in one line, or None."""
-    problems: list[str | None] = []
-    ended = threading.Event()
+    problem = ["Your function did not finish. Is there a loop that never ends?"]
+    ended = threading.Event()  # Thread.is_alive is wrong after an interrupted join
 
     def work() -> None:
         try:
             test(answer)
-            problems.append(None)
+            problem.clear()
         except Mistake as mistake:
-            problems.append(str(mistake))
+            problem[:] = str(mistake).split()
         except _TimeUp:
             pass
         # An answer may raise anything, SystemExit and KeyboardInterrupt included.
         except BaseException as error:
             said = f"Your function raised {type(error).__name__}: {error}"
-            problems.append(said.splitlines()[0].removesuffix(": "))
+            problem[:] = [said.splitlines()[0].removesuffix(": ")]
         finally:
             ended.set()
 
@@ -184,6 +180,4 @@ def _run(test: Callable[[Any], None], answer: Any) -> str | None:
                 ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeUp)
             )
             ended.wait(0.1)
-    if not problems:
-        return "Your function did not finish: is there a loop that never ends?"
-    return " ".join(problems[0].split()) if problems[0] else None
+    return " ".join(problem) or None
