@@ -17,6 +17,7 @@ from minigpt.device import autocast_context
 from minigpt.distributed import World
 from minigpt.model import GPT
 from minigpt.optim import MuonAdamW, make_optimizer
+from minigpt.sampling import evaluation_mode
 from minigpt.schedule import Schedule
 
 
@@ -106,14 +107,10 @@ def evaluation(model: GPT, ids: Any, batch_tokens: int) -> Iterator[float]:
     if len(ids) < 2:
         raise ValueError("evaluation needs at least two tokens")
     device, T = next(model.parameters()).device, model.config.block_size
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluation_mode(model):
         for inputs, targets in _windows(ids, T, max(batch_tokens // T, 1)):
             loss = cross_entropy(model(inputs.to(device)), targets.to(device))
             yield loss.item() * targets.numel()
-    finally:
-        model.train(was_training)
 
 
 def _windows(ids: Tensor, T: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
