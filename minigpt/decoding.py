@@ -156,8 +156,7 @@ class Linear:
         x = x if self.epsilon is None else rms_norm(x, self.epsilon)
         # Row by row, as BLAS starts threads for several, and waits if cores are busy.
         rows = x.dot(self.weight) if len(x) == 1 else (x[:, None] @ self.weight)[:, 0]
-        rows += self.bias
-        return rows
+        return rows + self.bias
 
 
 def array(tensor: Tensor, centre: bool = False) -> np.ndarray:
@@ -187,6 +186,8 @@ def unsupported_reason(model: GPT) -> str | None:
         own = [k for k in vars(layer) if callable(getattr(type(layer), k, None))]
         if own or layer._forward_hooks or layer._forward_pre_hooks:
             return f"its layer {name or 'GPT'} has a hook or a method of its own"
+        if None in layer._modules.values():
+            return f"a part of its layer {name or 'GPT'} was taken out"
         if getattr(layer, "attend", fused_attention) is not fused_attention:
             return f"its layer {name} has another `attend`"
         if getattr(layer, "approximate", "tanh") != "tanh":

@@ -263,12 +263,19 @@ def test_a_subclass_and_autocast_take_the_readable_path():
     assert "MyGPT" in unsupported_reason(model)
 
 
-@pytest.mark.parametrize("part", ["rotary"])
+@pytest.mark.parametrize("part", ["rotary", "qk_norm"])
 def test_a_modern_model_without_one_of_its_parts_takes_the_readable_path(part):
     model = make(modern=True)
-    for block in model.blocks:
-        setattr(block.attention, part, None)
-    assert unsupported_reason(model) is not None
+    setattr(model.blocks[1].attention, part, None)
+    reason = "a part of its layer blocks.1.attention was taken out"
+    assert unsupported_reason(model) == reason
+    assert_same_tokens(model, [1], 20)
+
+
+def test_a_model_without_positions_takes_the_readable_path():
+    model = make()
+    model.position_embedding = None
+    assert unsupported_reason(model) == "a part of its layer GPT was taken out"
     assert_same_tokens(model, [1], 20)
 
 

@@ -393,7 +393,7 @@ def test_the_mode_is_put_back_after_an_error():
         (
             torch.zeros(1, 1, dtype=torch.long),
             5,
-            r"in one dimension, not shape \(1, 1\)",
+            r"in one dimension, not of shape \(1, 1\)",
         ),
         ([0.5], 5, "ids must be whole numbers"),
         ("abc", 5, "ids must be whole numbers"),
