@@ -100,8 +100,8 @@ def entropy_along(
     axes.plot(places, dots, "o", color=VERMILLION, markersize=4)
     top = max(bars.max(), dots.max())
     corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top"}
-    axes.text(0.99, 0.97, "bar: entropy before it", color=BLUE, **corner)
-    axes.text(0.99, 0.89, "dot: what it cost", color=VERMILLION, **corner)
+    axes.text(0.99, 0.97, "bar: entropy before the character", color=BLUE, **corner)
+    axes.text(0.99, 0.89, "dot: its surprise", color=VERMILLION, **corner)
     axes.set_xticks(places, [visible(t) for t in tokens], fontsize=9)
     axes.tick_params(axis="x", length=0)
     axes.set(ylim=(0, 1.25 * top), xlim=(-0.8, len(tokens) - 0.2))
