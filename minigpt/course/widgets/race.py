@@ -85,7 +85,7 @@ class _Race:
     config: TrainConfig
 
     def __post_init__(self) -> None:
-        start = "Choose a switch and press Train: two runs start side by side."
+        start = "Choose a switch and press Train to start two runs side by side."
         self.view = HTML(f"<p>{start}</p>")
         self.stopped = threading.Event()
         self.thread = threading.Thread()
