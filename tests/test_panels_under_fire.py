@@ -266,7 +266,7 @@ def test_the_race(monkeypatch, tried, changes):
     def finished(panel) -> list[str]:
         go = next(inside(panel, (Button,)))
         go.click()
-        panel.thread.join(60)
+        panel.race.thread.join(60)
         return shown(panel)
 
     fired_at, chance = widgets.race_panel(IDS, IDS, KNOWN, SHAPE, RUN), random.Random(6)

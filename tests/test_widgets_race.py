@@ -36,7 +36,7 @@ class Panel:
 
     def __init__(self, config=RUN, ids=TEXT) -> None:
         panel = widgets.race_panel(ids, TEXT, KNOWN, SHAPE, config)
-        self.race = panel
+        self.race = panel.race
         self.switch, buttons, self.view = panel.children
         self.go, self.halt = buttons.children
 
@@ -217,7 +217,7 @@ def test_a_switch_that_this_model_has_not_is_told():
     switch, buttons, view = panel.children
     switch.value = "no positions"
     buttons.children[0].click()
-    panel.thread.join(WAIT)
+    panel.race.thread.join(WAIT)
     assert "no position embedding" in view.value
 
 

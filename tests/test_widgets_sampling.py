@@ -101,7 +101,7 @@ def test_position_underlines_what_was_read_and_names_what_follows(driven):
     driven.set("position", 5)
     assert "goes on with <b>f</b>" in driven.place.value
     driven.set("position", len(SENTENCE))
-    assert "here it ends" in driven.place.value
+    assert "it ends here" in driven.place.value
 
 
 def test_text_is_escaped(driven):

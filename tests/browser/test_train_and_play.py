@@ -287,7 +287,7 @@ def test_a_prompt_with_a_bad_character_is_answered_in_words(notebook, play):
 
 
 def test_places_are_reached_by_the_keyboard(play):
-    here = play.locator("text=Here came").first
+    here = play.locator("text=The text goes on with").first
     tools.button(play, "next").press("Enter")
     wait_until(play.page, lambda: here.count() == 1)
     first = here.inner_text()

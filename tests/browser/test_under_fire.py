@@ -80,10 +80,10 @@ print("verdict on fable_button:", "■" in view.value)
     "race_panel": """
 await calm(race_panel)
 go = next(fire.inside(race_panel, (fire.Button,)))
-go.click(); race_panel.thread.join(60)
+go.click(); race_panel.race.thread.join(60)
 alone = make_race_panel()
 fire.give(alone, fire.settings(race_panel))
-next(fire.inside(alone, (fire.Button,))).click(); alone.thread.join(60)
+next(fire.inside(alone, (fire.Button,))).click(); alone.race.thread.join(60)
 print("verdict on race_panel:", fire.shown(alone) == fire.shown(race_panel))
 """,
     "training_panel": """

@@ -23,7 +23,7 @@ def next_bars(
     count: int = 10,
     before: ArrayLike | None = None,
 ) -> None:
-    """Draw next-token probabilities (V,), side by side by their names.
+    """Draw next-token probabilities (V,) side by side, each under its name.
 
     All charts show the same tokens in the same order: the `count` most probable ones
     of `before`, or else of the first distribution. A hatched bar sums the others.
@@ -67,7 +67,7 @@ def _with_others(probabilities: ArrayLike, order: np.ndarray) -> np.ndarray:
 def draw_by_chance(
     probabilities: ArrayLike, tokens: Sequence[str], u: float, title: str
 ) -> None:
-    """Draw the interval from 0 to 1, divided among tokens, and of u."""
+    """Draw the interval from 0 to 1, divided among the tokens, and mark u in it."""
     values = np.asarray(probabilities, dtype=float)
     ends = values.cumsum()
     hit = int((ends <= u).sum())
@@ -88,10 +88,9 @@ def draw_by_chance(
 def entropy_along(
     entropy: ArrayLike, tokens: Sequence[str], title: str, surprise: ArrayLike
 ) -> None:
-    """Draw the entropy (T,) in nats before each of the tokens (T,).
+    """Draw the entropy (T,) in nats before each of the T tokens, and their surprise.
 
-    Args:
-        surprise: -ln of the probability that each token had (T,).
+    The surprise (T,) is -ln of the probability that each token had.
     """
     _, axes = figure(title)
     places = np.arange(len(tokens))
@@ -100,8 +99,8 @@ def entropy_along(
     axes.plot(places, dots, "o", color=VERMILLION, markersize=4)
     top = max(bars.max(), dots.max())
     corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top"}
-    axes.text(0.99, 0.97, "bar: entropy before it", color=BLUE, **corner)
-    axes.text(0.99, 0.89, "dot: what it cost", color=VERMILLION, **corner)
+    axes.text(0.99, 0.97, "bar: entropy before the character", color=BLUE, **corner)
+    axes.text(0.99, 0.89, "dot: its surprise", color=VERMILLION, **corner)
     axes.set_xticks(places, [visible(t) for t in tokens], fontsize=9)
     axes.tick_params(axis="x", length=0)
     axes.set(ylim=(0, 1.25 * top), xlim=(-0.8, len(tokens) - 0.2))

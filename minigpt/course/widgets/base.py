@@ -17,7 +17,6 @@ from minigpt.tokenizer import Tokenizer
 LABEL_WIDTH = {"description_width": "11em"}
 # The beginning of a sample, by the name of the text that the model has learned.
 PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
-PANEL = Layout(padding="0.4em", max_width="60em")
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
 
 
@@ -43,7 +42,7 @@ def step_buttons(slider: Any, unit: str) -> list[Button]:
 
 def panel(controls: list[Widget], *views: Widget) -> VBox:
     """Return one widget: the controls, then the views."""
-    return VBox([*controls, *views], layout=PANEL)
+    return VBox([*controls, *views], layout=Layout(padding="0.4em", max_width="60em"))
 
 
 def connect(redraw: Callable[[], None], controls: list[Widget], problem: HTML) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
@@ -13,7 +13,7 @@ from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import PANEL, button, control, in_words, message
+from minigpt.course.widgets.base import button, control, in_words, message, panel
 from minigpt.course.widgets.loss_curve import curve_svg
 from minigpt.course.widgets.throttle import Throttle
 from minigpt.model import GPT
@@ -75,45 +75,22 @@ SWITCHES = {
 }
 
 
-# Those that exist: one of them trains at a time.
-_panels: WeakSet["RacePanel"] = WeakSet()
+@dataclass(eq=False)
+class _Race:
+    """Two runs in one thread, one step of each in turn."""
 
+    ids: tuple[Tensor, Tensor]
+    baselines: Baselines
+    shape: GPTConfig
+    config: TrainConfig
 
-class RacePanel(VBox):
-    """A panel that trains a healthy model beside one that differs in a switch.
-
-    Args:
-        train_ids, val_ids: the text as one-dimensional ids.
-        baselines: of the text, to be drawn beside the losses.
-        shape: of both models.
-        config: of both runs.
-    """
-
-    def __init__(
-        self,
-        train_ids: Tensor,
-        val_ids: Tensor,
-        baselines: Baselines,
-        shape: GPTConfig,
-        config: TrainConfig,
-    ) -> None:
-        self.ids, self.baselines = (train_ids, val_ids), baselines
-        self.shape, self.config = shape, config
-        self.switch = control(Dropdown, "switch", options=list(SWITCHES))
-        go = button("Train", "Start both runs", "primary")
-        halt = button("Stop", "Stop both runs")
-        start = "Choose a switch and press Train: two runs start side by side."
+    def __post_init__(self) -> None:
+        start = "Choose a switch and press Train to start two runs side by side."
         self.view = HTML(f"<p>{start}</p>")
-        super().__init__([self.switch, HBox([go, halt]), self.view], layout=PANEL)
         self.stopped = threading.Event()
         self.thread = threading.Thread()
         # A cell and a button may start a race at the same moment, each in its thread.
         self._starting = threading.Lock()
-        for other in _panels:
-            other.stopped.set()
-        _panels.add(self)
-        go.on_click(lambda _: self.start(self.switch.value))
-        halt.on_click(lambda _: self.stop())
 
     def start(self, switch: str) -> None:
         """Start both runs; a race that is still running is stopped first."""
@@ -162,4 +139,32 @@ class RacePanel(VBox):
         return runs
 
 
-race_panel = RacePanel
+_races: WeakSet[_Race] = WeakSet()
+
+
+def race_panel(
+    train_ids: Tensor,
+    val_ids: Tensor,
+    baselines: Baselines,
+    shape: GPTConfig,
+    config: TrainConfig,
+) -> VBox:
+    """Return a panel that trains a healthy model beside one that differs in a switch.
+
+    Args:
+        train_ids, val_ids: the text as one-dimensional ids.
+        shape: of both models.
+        config: of both runs.
+    """
+    switch = control(Dropdown, "switch", options=list(SWITCHES))
+    go = button("Train", "Start both runs", "primary")
+    halt = button("Stop", "Stop both runs")
+    race = _Race((train_ids, val_ids), baselines, shape, config)
+    for other in _races:
+        other.stopped.set()
+    _races.add(race)
+    go.on_click(lambda _: race.start(switch.value))
+    halt.on_click(lambda _: race.stop())
+    made = panel([switch, HBox([go, halt])], race.view)
+    made.race = race
+    return made

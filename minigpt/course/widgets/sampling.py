@@ -69,14 +69,14 @@ def place_html(tokens: Sequence[str], ids: Sequence[int], position: int) -> str:
     """Return a sentence as HTML, the first `position` tokens underlined."""
     shown = [html.escape(tokens[i]) for i in ids]
     read, rest = "".join(shown[:position]), shown[position:]
-    then = f"the sentence goes on with <b>{rest[0]}</b>" if rest else "here it ends"
+    then = f"the sentence goes on with <b>{rest[0]}</b>" if rest else "it ends here"
     sentence = tag(
         "span",
         tag("span", read, style=f"border-bottom: 3px solid {BRAND}"),
         tag("span", *rest, style=f"color: {FAINT}"),
         style="font-family: monospace; font-size: 1.1em; overflow-wrap: anywhere",
     )
-    told = f"<br>The model has read what is underlined; {then}."
+    told = f"<br>The model has read the underlined part; {then}."
     return tag("div", sentence, told, style="line-height: 1.6")
 
 

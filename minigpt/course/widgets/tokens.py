@@ -48,7 +48,7 @@ def token_explorer(
         if (length := len(write.value)) > MAX_CHARACTERS:
             raise ValueError(
                 f"the text has {length:,} characters, but this panel shows at most "
-                f"{MAX_CHARACTERS:,}: take a part of it"
+                f"{MAX_CHARACTERS:,}: use a shorter text"
             )
         tokenizer = tokenizers[choose.value]
         view.value = token_html(tokenizer, tokenizer.encode(write.value), length)

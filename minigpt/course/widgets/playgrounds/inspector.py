@@ -122,17 +122,19 @@ class Inspector:
         said = "The text ends here."
         if written is not None:
             token = html.escape(tokens[written])
-            said = f"Here came <b>{token}</b>, at {float(after[written]):.1%}."
+            said = (
+                f"The text goes on with <b>{token}</b>, at {float(after[written]):.1%}."
+            )
         bars = bars_html(before, after, tokens, BARS)
         view = tag("div", said, bars, style="white-space: nowrap")
-        return _titled("What could come here", view)
+        return _titled("What could come next", view)
 
     def _looks_html(self, seen: Seen, request: Request) -> str:
         layer, head = seen.attention[self.layer.value], self.head.value
         weights = layer.mean(dim=0) if head < 0 else layer[head]
         tokens = token_labels(request.tokenizer, seen.context)
         view = where_it_looks(weights, tokens, len(tokens) - 1)
-        return _titled("Where it looked", view)
+        return _titled("Where the model looked", view)
 
 
 def _titled(title: str, view: str) -> str:

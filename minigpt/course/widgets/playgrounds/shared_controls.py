@@ -1,6 +1,7 @@
 """Choose what all texts of a panel share: model, prompt, length and seed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,9 +93,7 @@ class SharedControls:
 def default_prompt(tokenizer: Tokenizer) -> str:
     """Return a prompt that the tokenizer can encode."""
     for prompt in PROMPTS.values():
-        try:
+        with suppress(ValueError):
             tokenizer.encode(prompt)
-        except ValueError:
-            continue
-        return prompt
+            return prompt
     return tokenizer.decode([0])

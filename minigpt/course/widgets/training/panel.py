@@ -25,10 +25,10 @@ _panels: WeakSet["TrainingPanel"] = WeakSet()
 
 
 class TrainingPanel(VBox):
-    """A panel that trains a model: text, size, minutes; Train, Pause, Stop.
+    """A panel that trains a model on a chosen text for some minutes.
 
-    `model` and `tokenizer` are the newest there are: those trained here, or until then
-    those that the course ships.
+    `model` and `tokenizer` are the newest ones: those trained here, or until then those
+    that come with the course.
     """
 
     def __init__(self, trainer: Trainer | None = None) -> None:
