@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from minigpt.tokenizer.base import (
+    Tokenizer,
     as_ids,
     check_text,
     check_vocab_size,
@@ -43,12 +44,11 @@ def byte_ids(text: str) -> list[int]:
     return list(text.encode("utf-8").translate(_ID_OF_BYTE))
 
 
-class BPETokenizer:
+class BPETokenizer(Tokenizer):
     """Byte-pair encoding: one token per byte, and one for each merge of two tokens.
 
     Every text can be encoded, because every byte has an id. Ids, merges and their order
     are those of Hugging Face's `tokenizers` trained like GPT-2 (`ByteLevel`).
-    Sources: Sennrich et al. (2016), Radford et al. (2019).
 
     Args:
         merges: the pair of ids that makes token 256, the one for 257, and so on.
@@ -91,7 +91,6 @@ class BPETokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of tokens: 256 and one per merge."""
         return 256 + len(self.merges)
 
     @property
@@ -105,42 +104,28 @@ class BPETokenizer:
         return [i for word in split_words(text) for i in self._encode_word(word)]
 
     def _encode_word(self, word: str) -> list[int]:
+        """Return the ids after all merges, in the order in which they were learned."""
         ids = self._cache.get(word)
         if ids is None:
-            ids = self._merge(byte_ids(word))
+            ids = byte_ids(word)
+            while known := self._new_ids.keys() & set(pairwise(ids)):
+                pair = min(known, key=self._new_ids.__getitem__)
+                ids = merge_pair(ids, pair, self._new_ids[pair])
             if len(self._cache) < MAX_CACHED_WORDS:
                 self._cache[word] = ids
         return ids
 
-    def _merge(self, ids: list[int]) -> list[int]:
-        """Return the ids after all merges, in the order in which they were learned."""
-        while known := self._new_ids.keys() & set(pairwise(ids)):
-            pair = min(known, key=self._new_ids.__getitem__)
-            ids = merge_pair(ids, pair, self._new_ids[pair])
-        return ids
-
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, or raise ValueError at one out of range.
+        """Return the text of the ids; bytes that are not UTF-8 become "�".
 
-        Bytes that are no UTF-8, such as half a character at the end, become "�".
+        Raises:
+            ValueError: the ids are not integers, or one is not below `vocab_size`.
         """
         tokens = [self._bytes[i] for i in known_ids(ids, self.vocab_size)]
         return b"".join(tokens).decode("utf-8", "replace")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
         return {"type": "bpe", "merges": [list(pair) for pair in self.merges]}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "BPETokenizer":
-        """Return the tokenizer of a `to_dict`, or raise ValueError."""
-        merges = fields.get("merges")
-        if not isinstance(merges, list):
-            raise ValueError('"merges" must be a list of pairs of ids')
-        return cls(merges)
-
-    def __repr__(self) -> str:
-        return f"<BPETokenizer of {self.vocab_size} tokens>"
 
 
 def _as_pair(merge: Any) -> Pair:
@@ -233,7 +218,7 @@ def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pa
         for pair in pairwise(ids):
             holders[pair].add(index)
     merges: list[Pair] = []
-    while counts and len(merges) < n_merges:
+    while any(counts.values()) and len(merges) < n_merges:
         pair = most_frequent(counts)
         new_id = first_id + len(merges)
         merges.append(pair)
@@ -242,10 +227,10 @@ def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pa
             merged = merge_pair(ids, pair, new_id)
             words[index] = merged, count
             for old, new in _changed_pairs(merged, pair, new_id):
-                _subtract(counts, old, count)
+                counts[old] -= count
                 counts[new] += count
                 holders[new].add(index)
-        counts.pop(pair, None)
+        del counts[pair]
     return merges
 
 
@@ -259,12 +244,6 @@ def _changed_pairs(
             old_left = second if left == new_id else left
             old_right = first if right == new_id else right
             yield (old_left, old_right), (left, right)
-
-
-def _subtract(counts: Counter[Pair], pair: Pair, count: int) -> None:
-    counts[pair] -= count
-    if not counts[pair]:
-        del counts[pair]
 
 
 # GPT-2's pattern, in which \p{L} and \p{N}, which `re` lacks, are ASCII letters and

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from unicodedata import is_normalized, normalize
 
-from minigpt.tokenizer.base import check_text, check_vocab_size, known_ids, visible
+from minigpt.tokenizer.base import (
+    Tokenizer,
+    check_text,
+    check_vocab_size,
+    known_ids,
+    visible,
+)
 
 UNKNOWN = "<unk>"
 
@@ -14,7 +20,7 @@ UNKNOWN = "<unk>"
 _PIECE = re.compile(r"\w+(?:['’]\w+)*|\s+|[^\w\s]")
 
 
-class WordTokenizer:
+class WordTokenizer(Tokenizer):
     """One token per word, run of spaces or punctuation mark.
 
     A text whose words are all in the vocabulary can be restored exactly. Any other word
@@ -71,12 +77,10 @@ class WordTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of different words, "<unk>" included."""
         return len(self.words)
 
     @property
     def tokens(self) -> list[str]:
-        """The words, with spaces and line ends made visible."""
         return [visible(word) for word in self.words]
 
     def encode(self, text: str) -> list[int]:
@@ -102,20 +106,7 @@ class WordTokenizer:
         return _PIECE.findall(normalize("NFC", text))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, or raise ValueError at one out of range."""
         return "".join([self.words[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
         return {"type": "word", "words": list(self.words)}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "WordTokenizer":
-        """Return the tokenizer of a `to_dict`, or raise ValueError."""
-        words = fields.get("words")
-        if not isinstance(words, list):
-            raise ValueError('"words" must be a list of strings')
-        return cls(words)
-
-    def __repr__(self) -> str:
-        return f"<WordTokenizer of {self.vocab_size} tokens>"
