@@ -42,7 +42,7 @@ def course(monkeypatch, tmp_path, trained, prepared):
 def test_one_line_for_each_finding(minigpt, monkeypatch):
     checks = [
         lambda: iter([good("Python 3.13")]),
-        lambda: iter([note("no text", "prepare one"), good("cheese")]),
+        lambda: iter([note("no text: prepare one"), good("cheese")]),
     ]
     monkeypatch.setattr(doctor, "CHECKS", checks)
     result = minigpt("doctor")
@@ -51,7 +51,7 @@ def test_one_line_for_each_finding(minigpt, monkeypatch):
 
 
 def test_one_failure_is_a_failure(minigpt, monkeypatch):
-    checks = [lambda: iter([bad("no crow", "call one")]), lambda: iter([good("fox")])]
+    checks = [lambda: iter([bad("no crow: call one")]), lambda: iter([good("fox")])]
     monkeypatch.setattr(doctor, "CHECKS", checks)
     result = minigpt("doctor")
     assert result.status == 1
@@ -94,7 +94,7 @@ def test_old_python(monkeypatch):
 def test_versions_are_compared_as_numbers(monkeypatch, version, mark):
     monkeypatch.setattr(metadata, "version", lambda name: version)
     monkeypatch.setattr(metadata, "requires", lambda name: ["torch>=2.9", "tqdm>=4"])
-    found, text = only(doctor.check_package, "torch", "torch")
+    found, text = only(doctor.check_package, "torch")
     assert found == mark and version in text
     if mark == "✗":
         assert "pip install -U 'torch>=2.9'" in text
