@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from errno import EINVAL, EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,9 +77,8 @@ def _temporary_name(path: Path) -> Path:
 
 
 def _fill(temporary: Path, path: Path, write: Write) -> None:
-    if path.exists() and not path.is_file():  # /dev/null, for one
-        reason = EISDIR if path.is_dir() else EINVAL
-        raise OSError(reason, os.strerror(reason))
+    if path.exists() and not path.is_file():  # a folder, or /dev/null
+        raise OSError("it is not a file")
     with temporary.open("xb") as file:
         if path.exists():
             shutil.copymode(path, temporary)

@@ -23,11 +23,7 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check, and what to do about it.
-
-    The mark is "✓" if all is well, "✗" if something does not work, and "○" if something
-    could be better.
-    """
+    """The result of a check: "✓" good, "✗" to be repaired, "○" good to know."""
 
     mark: str
     text: str
@@ -37,19 +33,19 @@ good, bad, note = (partial(Finding, mark) for mark in "✓✗○")
 
 
 def run() -> None:
-    """Print one line for each check; exit with status 1 if one has failed."""
-    failed = 0
+    """Print one line for each finding; exit with status 1 if something is wrong."""
+    failed = False
     for check in CHECKS:
         try:
             findings = list(check())
         # A broken installation can raise anything; the other checks still help.
         except Exception as error:
             name = check.__name__.replace("_", " ")
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            findings = [bad(f"{name} fails: {what}")]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            findings = [bad(f"{name} fails: {reason}")]
         for finding in findings:
             print(finding.mark, finding.text, flush=True)
-            failed += finding.mark == "✗"
+            failed = failed or finding.mark == "✗"
     if failed:
         sys.exit(1)
 
@@ -58,8 +54,8 @@ def check_python() -> Iterator[Finding]:
     """Check the version of Python."""
     version = platform.python_version()
     if sys.version_info < OLDEST_PYTHON:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
-        yield bad(f"Python {version}: install Python {wanted} or newer")
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        yield bad(f"Python {version}: install Python {oldest} or newer")
     else:
         yield good(f"Python {version} ({sys.executable})")
 
@@ -75,8 +71,8 @@ def check_course() -> Iterator[Finding]:
 
 
 def check_torch() -> Iterator[Finding]:
-    """Check the version of torch, and import it."""
-    yield from check_package("torch")
+    """Check the version of PyTorch, and import it."""
+    yield check_package("torch")
     import torch
 
     if torch.cuda.is_available():
@@ -86,23 +82,21 @@ def check_torch() -> Iterator[Finding]:
 def check_notebooks() -> Iterator[Finding]:
     """Check the packages that the lessons need."""
     for package in "jupyterlab", "ipywidgets", "matplotlib":
-        yield from check_package(package)
-    panels = "too old for the live panels, whose Stop buttons will not answer"
-    yield from check_package("ipykernel", panels)
+        yield check_package(package)
+    too_old = "too old for the live panels, whose Stop buttons will not answer"
+    yield check_package("ipykernel", too_old)
 
 
-def check_package(name: str, too_old: str = "too old") -> Iterator[Finding]:
+def check_package(name: str, too_old: str = "too old") -> Finding:
     """Check that a package is installed and new enough."""
     oldest = lower_bound(name)
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
-        yield bad(f"{name} is not installed: {PIP} '{name}>={oldest}'")
-        return
+        return bad(f"{name} is not installed: {PIP} '{name}>={oldest}'")
     if _numbers(found) < _numbers(oldest):
-        yield bad(f"{name} {found} is {too_old}: {PIP} -U '{name}>={oldest}'")
-    else:
-        yield good(f"{name} {found}")
+        return bad(f"{name} {found} is {too_old}: {PIP} -U '{name}>={oldest}'")
+    return good(f"{name} {found}")
 
 
 def lower_bound(name: str) -> str:
@@ -114,8 +108,8 @@ def lower_bound(name: str) -> str:
 
 
 def _numbers(version: str) -> list[int]:
-    """Return the version's numbers; "2.13.0+cpu" has 2, 13 and 0."""
-    release = re.match(r"[\d.]*\d", version)
+    """Return [2, 13, 0] for "2.13.0+cpu"."""
+    release = re.match(r"\d+(\.\d+)*", version)
     return [int(number) for number in release[0].split(".")] if release else []
 
 
@@ -126,12 +120,12 @@ def check_kernel() -> Iterator[Finding]:
     except ImportError:
         return  # JupyterLab is missing, which another check reports
     command = KernelSpecManager().get_kernel_spec("python3").argv[0]
-    # Jupyter runs a kernel that asks for just any Python with its own.
-    anyone = {"python", "python3", f"python3.{sys.version_info.minor}"}
-    python = sys.executable if command in anyone else shutil.which(command)
+    # Jupyter uses its own Python for a kernel that asks for just "python".
+    any_python = {"python", "python3", f"python3.{sys.version_info.minor}"}
+    python = sys.executable if command in any_python else shutil.which(command)
     if python is None:
         problem = f"{command}, which does not exist"
-    elif python != sys.executable and not _knows_minigpt(python):
+    elif python != sys.executable and not _has_minigpt(python):
         problem = f"{python}, where minigpt is not installed"
     else:
         yield good(f"kernel python3 ({python})")
@@ -139,7 +133,7 @@ def check_kernel() -> Iterator[Finding]:
     yield bad(f"the kernel python3 uses {problem}: {INSTALL_KERNEL}")
 
 
-def _knows_minigpt(python: str) -> bool:
+def _has_minigpt(python: str) -> bool:
     look = "import sys, importlib.util as u; sys.exit(not u.find_spec('minigpt'))"
     # Not in a clone, where every Python finds the package.
     elsewhere = tempfile.gettempdir()
@@ -158,16 +152,16 @@ def check_data() -> Iterator[Finding]:
         dataset = load_dataset(DATA)
     except ValueError as error:
         yield bad(f"the prepared text cannot be loaded: {error}")
-        return
-    tokens = len(dataset.train_ids) + len(dataset.val_ids)
-    V = dataset.tokenizer.vocab_size
-    yield good(f"prepared text, {tokens:,} tokens, vocabulary size {V:,}")
+    else:
+        tokens = len(dataset.train_ids) + len(dataset.val_ids)
+        V = dataset.tokenizer.vocab_size
+        yield good(f"prepared text, {tokens:,} tokens, vocabulary size {V:,}")
 
 
 def check_models() -> Iterator[Finding]:
     """Load the model that comes with the course, and the learner's own."""
-    own = CHECKPOINTS / "model_final.pt"
     yield check_model("shipped model", SHIPPED_CHECKPOINT, REINSTALL)
+    own = CHECKPOINTS / "model_final.pt"
     if own.exists():
         yield check_model("your model", own, "delete it and train again")
     else:
@@ -200,7 +194,7 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_threads() -> Iterator[Finding]:
-    """Compare the threads of torch with the cores that this process may use."""
+    """Compare PyTorch's threads with the cores that this process may use."""
     import torch
 
     threads, cores = torch.get_num_threads(), count_cores()

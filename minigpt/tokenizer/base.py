@@ -56,10 +56,7 @@ def visible(text: str) -> str:
 
 
 def check_text(text: str) -> None:
-    """Raise ValueError unless the text is a string that UTF-8 can store.
-
-    Python strings can hold half a surrogate pair, UTF-8 files and bytes cannot.
-    """
+    """Raise ValueError unless the text is a string that UTF-8 can store."""
     if not isinstance(text, str):
         raise ValueError(f"a text must be a string, not {reprlib.repr(text)}")
     try:
@@ -72,13 +69,10 @@ def check_text(text: str) -> None:
 
 
 def as_ids(ids: Any) -> list[int]:
-    """Return any one-dimensional integers as a list of ints.
-
-    Args:
-        ids: a list, tuple, range, iterator, NumPy array or tensor.
+    """Return a list, iterator, NumPy array or tensor of integers as a list of ints.
 
     Raises:
-        ValueError: they are not one-dimensional, or not integers.
+        ValueError: the ids are not one-dimensional, or not integers.
     """
     try:
         values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
@@ -94,11 +88,7 @@ def as_ids(ids: Any) -> list[int]:
 
 
 def known_ids(ids: Any, vocab_size: int) -> list[int]:
-    """Return the ids as a list of ints.
-
-    Raises:
-        ValueError: they are not integers, or one of them is not below vocab_size.
-    """
+    """Return `as_ids(ids)`, or raise ValueError if one is not below vocab_size."""
     ids = as_ids(ids)
     for position, i in enumerate(ids):
         if not 0 <= i < vocab_size:

@@ -54,7 +54,7 @@ class BPETokenizer(Tokenizer):
         merges: the pair of ids that makes token 256, the one for 257, and so on.
 
     Raises:
-        ValueError: a merge has an id that does not exist yet or results in a token that
+        ValueError: a merge has an id that does not exist yet, or makes a token that
             exists already, or there are too many merges.
 
     >>> tokenizer = BPETokenizer.train("low lower lowest slow", vocab_size=259)
@@ -67,7 +67,7 @@ class BPETokenizer(Tokenizer):
     """
 
     def __init__(self, merges: Iterable[Pair]) -> None:
-        self.merges = [_as_pair(merge) for merge in merges]
+        self.merges = list(map(_as_pair, merges))
         check_vocab_size(self.vocab_size, smallest=256)
         self._bytes = _bytes_of_tokens(self.merges)
         self._new_ids = {pair: 256 + n for n, pair in enumerate(self.merges)}
@@ -75,12 +75,10 @@ class BPETokenizer(Tokenizer):
 
     @classmethod
     def train(cls, text: str, vocab_size: int = 1000) -> "BPETokenizer":
-        """Return a tokenizer trained on the text.
-
-        It has fewer than vocab_size tokens if the text has no more pairs to merge.
+        """Return a tokenizer trained on the text, with at most vocab_size tokens.
 
         Raises:
-            ValueError: vocab_size is below 256 or above 65,536, or the text is not a
+            ValueError: vocab_size is not from 256 to 65,536, or the text is not a
                 string that UTF-8 can store.
         """
         check_vocab_size(vocab_size, smallest=256)
@@ -99,7 +97,6 @@ class BPETokenizer(Tokenizer):
         return [visible(b.decode("utf-8", "backslashreplace")) for b in self._bytes]
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the text, or raise ValueError at a lone surrogate."""
         check_text(text)
         return [i for word in split_words(text) for i in self._encode_word(word)]
 
@@ -116,11 +113,7 @@ class BPETokenizer(Tokenizer):
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids; bytes that are not UTF-8 become "�".
-
-        Raises:
-            ValueError: the ids are not integers, or one is not below `vocab_size`.
-        """
+        """Return the text of the ids; bytes that are not UTF-8 become "�"."""
         tokens = [self._bytes[i] for i in known_ids(ids, self.vocab_size)]
         return b"".join(tokens).decode("utf-8", "replace")
 
@@ -146,15 +139,16 @@ def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
                 f"merge {first} {second} makes token {new_id}, "
                 f"so its ids must be from 0 to {new_id - 1}"
             )
-        total += len(tokens[first]) + len(tokens[second])
+        token = tokens[first] + tokens[second]
+        total += len(token)
         if total > MAX_BYTES:
             raise ValueError(f"the tokens hold more than {MAX_BYTES:,} bytes together")
-        tokens.append(tokens[first] + tokens[second])
-        if tokens[-1] in seen:
+        if token in seen:
             raise ValueError(
                 f"merge {first} {second} makes a token that exists already"
             )
-        seen.add(tokens[-1])
+        tokens.append(token)
+        seen.add(token)
     return tokens
 
 
@@ -176,9 +170,6 @@ def most_frequent(counts: Counter[Pair]) -> Pair:
 
     >>> most_frequent(Counter({(7, 1): 5, (2, 9): 5, (2, 3): 4}))
     (2, 9)
-
-    Raises:
-        ValueError: there are no pairs.
     """
     highest = max(counts.values())
     return min(pair for pair, count in counts.items() if count == highest)
@@ -205,8 +196,8 @@ def merge_pair(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
 def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pair]:
     """Return the pairs to merge, in order; first_id is the id of the first merge.
 
-    There are fewer than n_merges if no word has a pair left. The pairs are counted only
-    once: a merge updates the counts in the words that contain its pair.
+    There are fewer than n_merges if no word has a pair left. Each merge updates the
+    counts of the words that contain its pair, so that pairs are counted only once.
 
     >>> learn_merges([([1, 2, 1, 2], 10), ([2, 1], 1)], n_merges=9, first_id=3)
     [(1, 2), (3, 3), (2, 1)]

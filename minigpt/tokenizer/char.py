@@ -20,8 +20,7 @@ class CharTokenizer(Tokenizer):
         characters: the vocabulary, the character with id 0 first.
 
     Raises:
-        ValueError: there are no characters, one comes twice, or there are more than
-            65,536.
+        ValueError: there are none, more than 65,536, or two that are the same.
 
     >>> tokenizer = CharTokenizer.from_text("hello")
     >>> tokenizer.characters

@@ -20,11 +20,9 @@ KINDS: dict[str, tuple[Callable[[Any], Tokenizer], str, type, str]] = {
 
 
 def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Tokenizer:
-    """Return a tokenizer of that kind, trained on the text.
+    """Return a "char", "bpe" or "word" tokenizer that is trained on the text.
 
     Args:
-        kind: "char", "bpe" or "word".
-        text: the text to train on.
         vocab_size: the largest number of tokens; None for 1000 (bpe) or 5000 (word).
             The characters of the text decide the size of a char tokenizer.
 

@@ -58,14 +58,12 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def from_text(cls, text: str, vocab_size: int = 5000) -> "WordTokenizer":
-        """Return a tokenizer for the most frequent words of the text and "<unk>".
+        """Return a tokenizer for "<unk>" and the most frequent words of the text.
 
-        Of equally frequent words the first in sorted order are kept. The vocabulary is
-        smaller than vocab_size if the text has fewer words.
+        Of equally frequent words the first in sorted order are kept.
 
         Raises:
-            ValueError: the text is empty or holds a lone surrogate, or vocab_size is
-                below 2 or above 65,536.
+            ValueError: the text is empty, or vocab_size is not from 2 to 65,536.
         """
         check_vocab_size(vocab_size, smallest=2)
         check_text(text)
