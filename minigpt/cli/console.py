@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 from unicodedata import normalize
 
 from minigpt.checkpoint import Checkpoint
@@ -16,11 +16,7 @@ from minigpt.cli.writing import Settings, continuation, show, unknown_words
 from minigpt.sampling import LARGEST_SEED
 from minigpt.tokenizer import visible
 
-Answer = TypeVar("Answer")
-Number = TypeVar("Number", int, float)
-
-LENGTHS = 1, 10_000
-TEMPERATURES = 0.1, 1.5
+MAX_LENGTH = 10_000
 TOP_KS = 10, 100
 
 
@@ -67,26 +63,23 @@ class Session:
             show(chain([prompt], continuation(self.checkpoint, prompt, settings)))
         except KeyboardInterrupt:
             print(f"\n{self.say('stopped')}")
-        if settings.seed is not None:
-            # Each text differs from the last, but the session can be repeated.
-            following = (settings.seed + 1) % (LARGEST_SEED + 1)
-            self.settings = replace(self.settings, seed=following)
+        # Each text differs from the last, but a session with a seed can be repeated.
+        following = (settings.seed + 1) % (LARGEST_SEED + 1)
+        self.settings = replace(self.settings, seed=following)
 
     def ask_settings(self) -> Settings:
         """Ask for the settings one by one."""
-        given, V = self.settings, self.checkpoint.tokenizer.vocab_size
-        top_ks = (min(k, V) for k in TOP_KS)
+        usual, V = self.settings, self.checkpoint.tokenizer.vocab_size
+        low, high = (min(k, V) for k in TOP_KS)
         return replace(
-            given,
-            length=self.ask_number("length", given.length, *LENGTHS),
-            temperature=self.ask_number(
-                "temperature", given.temperature, *TEMPERATURES
-            ),
-            top_k=self.ask_number("top_k", given.top_k, *top_ks),
-            greedy=not self.ask_yes("sample", not given.greedy),
+            usual,
+            length=self.ask_number("length", usual.length, 1, MAX_LENGTH),
+            temperature=self.ask_number("temperature", usual.temperature, 0.1, 1.5),
+            top_k=self.ask_number("top_k", usual.top_k, low, high),
+            greedy=not self.ask_yes("sample", not usual.greedy),
         )
 
-    def ask(self, question: str, read: Callable[[str], Answer]) -> Answer:
+    def ask(self, question: str, read: Callable[[str], Any]) -> Any:
         """Return `read(answer)`; ask again as long as that raises BadAnswer.
 
         Raises:
@@ -107,12 +100,11 @@ class Session:
         """Return the prompt, or raise BadAnswer if it has an unknown character."""
         if not answer:
             raise BadAnswer(self.say("no_prompt"))
-        if not self.can_encode(answer):
-            for position, character in enumerate(normalize("NFC", answer), start=1):
-                if not self.can_encode(character):
-                    shown = f"'{visible(character)}' (U+{ord(character):04X})"
-                    complaint = self.say("unknown", character=shown, position=position)
-                    raise BadAnswer(complaint)
+        characters = "" if self.can_encode(answer) else normalize("NFC", answer)
+        for position, character in enumerate(characters, start=1):
+            if not self.can_encode(character):
+                shown = f"'{visible(character)}' (U+{ord(character):04X})"
+                raise BadAnswer(self.say("unknown", character=shown, position=position))
         return answer
 
     def can_encode(self, text: str) -> bool:
@@ -123,14 +115,12 @@ class Session:
             return False
         return True
 
-    def ask_number(
-        self, key: str, default: Number, low: Number, high: Number
-    ) -> Number:
+    def ask_number(self, key: str, default: float, low: float, high: float) -> Any:
         """Return a number in that range, or the default; whole if the default is."""
         whole = isinstance(default, int)
         limits = {"low": self.number(low), "high": self.number(high)}
 
-        def read(answer: str) -> Any:
+        def read(answer: str) -> float:
             with contextlib.suppress(ValueError):
                 number = int(answer) if whole else parse_number(answer)
                 if number == default or low <= number <= high:

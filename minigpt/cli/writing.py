@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from minigpt.checkpoint import Checkpoint
@@ -13,34 +13,38 @@ from minigpt.tokenizer import WordTokenizer, stream_text, visible
 
 @dataclass(frozen=True)
 class Settings:
-    """How to write; without a seed every text is another."""
+    """How to write."""
 
     length: int
     temperature: float
     top_k: int
     top_p: float
     greedy: bool
-    seed: int | None
+    seed: int
 
 
 def make_settings(
     chosen: dict[str, Any], usual_length: int, vocab_size: int
 ) -> Settings:
-    """Return what the user has chosen, with the usual length and top-k for None.
+    """Return the chosen settings, with usual values for those that are None.
 
     Raises:
         ValueError: a setting is out of its range.
     """
-    usual = {"length": usual_length, "top_k": min(DEFAULT_TOP_K, vocab_size)}
+    usual = {
+        "length": usual_length,
+        "top_k": min(DEFAULT_TOP_K, vocab_size),
+        "seed": secrets.randbelow(2**31),
+    }
     known = {name: value for name, value in chosen.items() if value is not None}
-    settings = Settings(**(chosen | usual | known))
+    settings = Settings(**usual | known)
     check_settings(settings.temperature, settings.top_k, settings.top_p)
+    check_seed(settings.seed)
     if settings.top_k > vocab_size:
         raise ValueError(
             f"top-k ({settings.top_k}) must not be above the vocabulary size "
             f"({vocab_size})"
         )
-    check_seed(settings.seed or 0)
     return settings
 
 
@@ -50,20 +54,13 @@ def continuation(
     """Yield the text after the prompt piece by piece, as it is generated.
 
     Raises:
-        ValueError: at once, if the prompt cannot be encoded or the length is out of its
-            range.
+        ValueError: at once, if the prompt is empty or cannot be encoded, or the length
+            is out of its range.
     """
-    ids = generate(
-        checkpoint.model,
-        checkpoint.tokenizer.encode(prompt),
-        settings.length,
-        temperature=settings.temperature,
-        top_k=settings.top_k,
-        top_p=settings.top_p,
-        greedy=settings.greedy,
-        seed=secrets.randbelow(2**31) if settings.seed is None else settings.seed,
-    )
-    return stream_text(checkpoint.tokenizer, ids)
+    tokenizer, options = checkpoint.tokenizer, asdict(settings)
+    prompt_ids, length = tokenizer.encode(prompt), options.pop("length")
+    ids = generate(checkpoint.model, prompt_ids, length, **options)
+    return stream_text(tokenizer, ids)
 
 
 def unknown_words(checkpoint: Checkpoint, prompt: str) -> str:
