@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from errno import EINVAL, EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +21,10 @@ def write_whole(path: str | Path, write: Write) -> None:
     """Create or replace the file at `path` with what `write(file)` writes.
 
     Whoever reads it meanwhile sees the old file or the new one, never a part. The file
-    keeps its permissions, a new one gets those of the umask; of a symbolic link the
-    target is replaced.
+    keeps its permissions; if it is a symbolic link, its target is replaced.
 
     Raises:
-        OSError: in one line, if the file cannot be written; an older file of that name
-            is left as it was.
+        OSError: the file cannot be written; an older one is left as it was.
     """
     write_together({path: write})
 
@@ -35,12 +32,11 @@ def write_whole(path: str | Path, write: Write) -> None:
 def write_together(writes: Mapping[str | Path, Write]) -> None:
     """Write several files that only make sense together: all of them, or none.
 
-    They are written to temporary files first, which are renamed when all are complete.
-    Ctrl-C waits for the renaming to end; only a killed process can leave some of the
-    files old and some new.
+    They are written to temporary files, which are renamed when all are complete. Only
+    a process that is killed while it renames can leave some old and some new.
 
     Raises:
-        OSError: in one line, as by `write_whole`.
+        OSError: a file cannot be written; older ones are left as they were.
     """
     temporary: dict[Path, Path] = {}
     try:
@@ -81,9 +77,8 @@ def _temporary_name(path: Path) -> Path:
 
 
 def _fill(temporary: Path, path: Path, write: Write) -> None:
-    if path.exists() and not path.is_file():  # /dev/null, for one
-        reason = EISDIR if path.is_dir() else EINVAL
-        raise OSError(reason, os.strerror(reason))
+    if path.exists() and not path.is_file():  # a folder, or /dev/null
+        raise OSError("it is not a file")
     with temporary.open("xb") as file:
         if path.exists():
             shutil.copymode(path, temporary)
@@ -122,10 +117,8 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     # torch.save answers a full disk with an error of its own on top of the real one.
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__context__
-    return str(error).partition("\n")[0]
+    cause = error.__context__
+    return _reason(cause) if cause else str(error).partition("\n")[0]

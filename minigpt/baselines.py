@@ -26,16 +26,11 @@ class Baselines:
 
 
 def baseline_losses(train_ids: Any, val_ids: Any, vocab_size: int) -> Baselines:
-    """Count the tokens and pairs of one text, and predict another with the counts.
+    """Count the tokens and pairs of `train_ids`, and predict `val_ids` by the counts.
 
     One is added to every count (Laplace smoothing), so that a pair that was never seen
     is improbable and not impossible. As in `training.evaluate`, every token of
-    `val_ids` but the first is predicted.
-
-    Args:
-        train_ids: the ids to count, any one-dimensional integers.
-        val_ids: the ids to predict, likewise.
-        vocab_size: V.
+    `val_ids` but the first is predicted. Any one-dimensional integers are ids.
 
     Raises:
         ValueError: one of the texts is too short to have a pair of tokens, or an id is

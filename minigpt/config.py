@@ -1,60 +1,70 @@
 """Define the configurations of a model and of a training run, and named presets."""
 
 import sys
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
-MAX_BLOCK_SIZE = 65_536
 LARGEST = 2**63 - 1  # that fits into a tensor
 
-KINDS: dict[Any, tuple[Any, str]] = {
+TYPES: dict[Any, tuple[Any, str]] = {
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
     bool: (bool, "True or False"),
     str: (str, "a text"),
 }
+# Conditions in words and as functions, and the fields that they hold for.
+RANGES: list[tuple[str, Callable[[Any], bool], str]] = [
+    ("above 0", lambda x: x > 0, "vocab_size block_size n_layer n_head n_embd"),
+    ("above 0", lambda x: x > 0, "batch_size max_iters eval_interval save_interval"),
+    ("above 0", lambda x: x > 0, "learning_rate muon_learning_rate"),
+    ("at least 0", lambda x: x >= 0, "minutes warmup_iters weight_decay grad_clip"),
+    ("at least 0 and below 1", lambda x: 0 <= x < 1, "dropout beta1 beta2"),
+    ("from 0 to 1", lambda x: 0 <= x <= 1, "min_lr_ratio"),
+    ("from 0 to 2^32 - 1", lambda x: 0 <= x < 2**32, "seed"),
+    ("at most 65,536", lambda x: x <= 65_536, "block_size"),
+]
+CHOICES = {
+    "optimizer": ("adamw", "muon"),
+    "schedule": ("cosine", "linear", "constant"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "dtype": ("auto", "float32", "bfloat16"),
+}
 
 
-def _make_plain(config: Any) -> None:
-    """Check the types of all fields, and replace scalars of NumPy and PyTorch.
+def _check(config: Any) -> None:
+    """Check types and ranges, and replace scalars of NumPy and PyTorch.
 
     A checkpoint with anything but plain Python numbers in it could not be loaded.
     """
     for field in fields(config):
-        value: Any = getattr(config, field.name)
-        if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-            value = value.item()
-        own_type: Any = field.type
-        kind, words = KINDS[own_type]
-        # subtle: a bool is an int to Python.
-        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-            raise ValueError(f"{field.name} must be {words}, not {value!r}")
-        if kind is Integral and not -LARGEST <= value <= LARGEST:
-            raise ValueError(f"{field.name} must be below 2^63, not {value}")
-        if kind is Real and not -sys.float_info.max <= value <= sys.float_info.max:
-            raise ValueError(f"{field.name} must be a finite number, not {value}")
-        object.__setattr__(config, field.name, own_type(value))  # it is frozen
+        value = _plain(getattr(config, field.name), field)
+        object.__setattr__(config, field.name, value)  # it is frozen
+        for condition, holds, names in RANGES:
+            if field.name in names.split() and not holds(value):
+                raise ValueError(f"{field.name} must be {condition}, not {value}")
+        choices = CHOICES.get(field.name, (value,))
+        if value not in choices:
+            raise ValueError(
+                f"{field.name} must be one of {', '.join(choices)}, not {value!r}"
+            )
 
 
-def _check_positive(config: object, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, not {value}")
-
-
-def _check_fraction(config: object, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must be at least 0 and below 1, not {value}")
-
-
-def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
-    value = getattr(config, name)
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+def _plain(value: Any, field: Field) -> Any:
+    """Return a field's value as a plain Python number, bool or string."""
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    own_type: Any = field.type
+    kind, words = TYPES[own_type]
+    # subtle: a bool is an int to Python.
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        raise ValueError(f"{field.name} must be {words}, not {value!r}")
+    if kind is Integral and not -LARGEST <= value <= LARGEST:
+        raise ValueError(f"{field.name} must be below 2^63, not {value}")
+    if kind is Real and not -sys.float_info.max <= value <= sys.float_info.max:
+        raise ValueError(f"{field.name} must be a finite number, not {value}")
+    return own_type(value)
 
 
 @dataclass(frozen=True)
@@ -85,13 +95,7 @@ class GPTConfig:
     modern: bool = False
 
     def __post_init__(self) -> None:
-        _make_plain(self)
-        _check_positive(self, "vocab_size", "block_size", "n_layer", "n_head", "n_embd")
-        if self.block_size > MAX_BLOCK_SIZE:
-            raise ValueError(
-                f"block_size must be at most {MAX_BLOCK_SIZE:,}, not {self.block_size}"
-            )
-        _check_fraction(self, "dropout")
+        _check(self)
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd ({self.n_embd}) must be divisible by n_head ({self.n_head}): "
@@ -99,7 +103,7 @@ class GPTConfig:
             )
         if self.modern and self.head_size % 2:
             raise ValueError(
-                f"a modern model rotates pairs of channels, so n_embd / n_head must be "
+                "a modern model rotates pairs of channels, so n_embd / n_head must be "
                 f"even, not {self.head_size}"
             )
 
@@ -161,23 +165,7 @@ class TrainConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        _make_plain(self)
-        _check_positive(self, "batch_size", "max_iters", "learning_rate")
-        _check_positive(self, "muon_learning_rate", "eval_interval", "save_interval")
-        _check_fraction(self, "beta1", "beta2")
-        for name in "minutes", "warmup_iters", "weight_decay", "grad_clip":
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be at least 0, not {getattr(self, name)}"
-                )
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be from 0 to 2^32 - 1, not {self.seed}")
-        if not 0 <= self.min_lr_ratio <= 1:
-            raise ValueError(f"min_lr_ratio must be 0 to 1, not {self.min_lr_ratio}")
-        _check_choice(self, "optimizer", ("adamw", "muon"))
-        _check_choice(self, "schedule", ("cosine", "linear", "constant"))
-        _check_choice(self, "device", ("auto", "cpu", "cuda", "mps"))
-        _check_choice(self, "dtype", ("auto", "float32", "bfloat16"))
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -189,38 +177,28 @@ class Preset:
     about: str
 
 
+_LAPTOP = TrainConfig(
+    batch_size=16,
+    max_iters=1100,
+    optimizer="muon",
+    learning_rate=4e-3,
+    muon_learning_rate=0.05,
+    warmup_iters=20,
+    schedule="linear",
+    min_lr_ratio=0.0,
+    eval_interval=150,
+    dtype="auto",
+)
 # The vocabulary size is a placeholder: the prepared text decides it.
 PRESETS = {
     "laptop": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
-        TrainConfig(
-            batch_size=16,
-            max_iters=1100,
-            optimizer="muon",
-            learning_rate=4e-3,
-            muon_learning_rate=0.05,
-            warmup_iters=20,
-            schedule="linear",
-            min_lr_ratio=0.0,
-            eval_interval=150,
-            dtype="auto",
-        ),
+        _LAPTOP,
         "about two minutes on two cores, the best text you can get from them",
     ),
     "shipped": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=192, dropout=0.1),
-        TrainConfig(
-            batch_size=16,
-            max_iters=2500,
-            optimizer="muon",
-            learning_rate=4e-3,
-            muon_learning_rate=0.03,
-            warmup_iters=20,
-            schedule="linear",
-            min_lr_ratio=0.0,
-            dtype="auto",
-            eval_interval=250,
-        ),
+        replace(_LAPTOP, max_iters=2500, muon_learning_rate=0.03, eval_interval=250),
         "a quarter of an hour or so, the model that comes with the course",
     ),
     "readme": Preset(

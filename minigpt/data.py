@@ -1,14 +1,14 @@
 """Turn a text into token ids, store them on disk and load them as tensors."""
 
 import hashlib
+import os
 import unicodedata
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPException
+from operator import methodcaller
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,18 +32,17 @@ SHAKESPEARE_URL = (
 )
 SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 BUILT_IN = {"fables": TEXTS / "fables.txt", "fables-ru": TEXTS / "fables.ru.txt"}
-TRAIN_SHARE = 0.9
-SHORTEST_TEXT = 11  # characters: its last tenth has two of them
+TRAIN_FRACTION = 0.9
+SHORTEST_TEXT = 11  # characters, of which the last tenth has two
 
 
 def read_text(path: str | Path) -> str:
     """Return the content of a UTF-8 file; a BOM is dropped, line ends become "\\n".
 
-    Characters that can be written in several ways are composed (Unicode NFC): "й" is
-    one character and never "и" and a breve.
+    Characters are composed (Unicode NFC): "й" is one character, never "и" and a breve.
 
     Raises:
-        ValueError: in one line, if it is missing, a folder, empty or not text.
+        ValueError: the file is missing, a folder, empty or not text.
     """
     path = Path(path)
     if path.is_dir():
@@ -65,9 +64,7 @@ def read_text(path: str | Path) -> str:
             f"{path} cannot be read ({error.strerror}): check the file, or use another"
         ) from None
     if "\0" in text:
-        raise ValueError(
-            f"{path} holds zero bytes, so it is not text: give a text file"
-        )
+        raise ValueError(f"{path} holds zero bytes and is not text: give a text file")
     if not text.strip():
         raise ValueError(f"{path} is empty: put some text into it")
     return text
@@ -77,35 +74,34 @@ def fetch_shakespeare(cache: str | Path | None = None) -> Path:
     """Return the path of Tiny Shakespeare, downloaded to the cache the first time.
 
     Raises:
-        ValueError: in one line, if the download fails or its sha256 is wrong.
+        ValueError: the download fails, or its SHA-256 is wrong.
     """
     path = Path(cache or user_cache_path("minigpt")) / "tinyshakespeare.txt"
-    if path.exists() and _sha256(path.read_bytes()) == SHAKESPEARE_SHA256:
+    if path.exists() and _is_shakespeare(path.read_bytes()):
         return path
+    by_hand = "save it yourself and run 'minigpt prepare PATH'"
     try:
         with urllib.request.urlopen(SHAKESPEARE_URL, timeout=20) as response:
             content = response.read()
     except (OSError, HTTPException) as error:
         raise ValueError(
-            f"Tiny Shakespeare could not be downloaded ({error}): save "
-            f"{SHAKESPEARE_URL} on a machine with a network, then run "
-            "'minigpt prepare PATH'"
+            f"{SHAKESPEARE_URL} could not be downloaded ({error}): {by_hand}"
         ) from None
-    if _sha256(content) != SHAKESPEARE_SHA256:
+    if not _is_shakespeare(content):
         raise ValueError(
-            f"the file at {SHAKESPEARE_URL} is not Tiny Shakespeare (its sha256 "
-            "differs): try again, or save it yourself and run 'minigpt prepare PATH'"
+            f"the file at {SHAKESPEARE_URL} is not Tiny Shakespeare (its SHA-256 "
+            f"differs): try again, or {by_hand}"
         )
-    write_whole(path, partial(_put, content))
+    write_whole(path, methodcaller("write", content))
     return path
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _is_shakespeare(content: bytes) -> bool:
+    return hashlib.sha256(content).hexdigest() == SHAKESPEARE_SHA256
 
 
 def find_source(name: str | Path | None = None, data_dir: str | Path = DATA) -> Path:
-    """Return the path of a built-in text, given its name, or of any other, given that.
+    """Return the path of a text, given that path or the name of a built-in text.
 
     Without a name it is the learner's own `input.txt`, or else the fables.
     """
@@ -114,9 +110,7 @@ def find_source(name: str | Path | None = None, data_dir: str | Path = DATA) -> 
         return own if own.exists() else BUILT_IN["fables"]
     if str(name) == "shakespeare":
         return fetch_shakespeare()
-    with suppress(RuntimeError):  # there is no such user
-        return BUILT_IN.get(str(name)) or Path(name).expanduser()
-    return Path(name)
+    return BUILT_IN.get(str(name)) or Path(os.path.expanduser(name))
 
 
 @dataclass(frozen=True)
@@ -136,9 +130,6 @@ class Dataset:
 
 def as_id_tensor(ids: Any) -> Tensor:
     """Return any one-dimensional integers as a tensor, which may share their memory.
-
-    Args:
-        ids: a tensor, NumPy array, list or other iterable of whole numbers.
 
     Raises:
         ValueError: they are not one-dimensional, or not integers.
@@ -161,7 +152,7 @@ def split_text(text: str) -> tuple[str, str]:
     """Return the training part, the first nine tenths, and the validation part.
 
     Raises:
-        ValueError: the text is too short for either part to hold two characters.
+        ValueError: the text is too short for each part to have two characters.
     """
     check_text(text)
     if len(text) < SHORTEST_TEXT:
@@ -169,7 +160,7 @@ def split_text(text: str) -> tuple[str, str]:
             f"a text must have at least {SHORTEST_TEXT} characters, and this one has "
             f"{len(text)}: use a longer one"
         )
-    cut = int(TRAIN_SHARE * len(text))
+    cut = int(TRAIN_FRACTION * len(text))
     return text[:cut], text[cut:]
 
 
@@ -199,22 +190,15 @@ def save_dataset(dataset: Dataset, data_dir: str | Path = DATA) -> None:
 
     Raises:
         ValueError: there are no ids, or one of them is not below `vocab_size`.
-        OSError: in one line, if the folder cannot be written.
+        OSError: the folder cannot be written.
     """
-    parts = {"train.bin": dataset.train_ids, "val.bin": dataset.val_ids}
-    contents = {
-        name: _to_bytes(name, ids, dataset.tokenizer.vocab_size)
-        for name, ids in parts.items()
-    }
-    contents["vocab.json"] = tokenizer_to_json(dataset.tokenizer).encode("utf-8")
+    contents = {"vocab.json": tokenizer_to_json(dataset.tokenizer).encode("utf-8")}
+    for name, ids in ("train.bin", dataset.train_ids), ("val.bin", dataset.val_ids):
+        values = as_id_tensor(ids).cpu().numpy()
+        check_id_range(values, dataset.tokenizer.vocab_size, name)
+        contents[name] = values.astype("<u2").tobytes()
     folder = Path(data_dir)
-    write_together({folder / name: partial(_put, c) for name, c in contents.items()})
-
-
-def _to_bytes(name: str, ids: Any, vocab_size: int) -> bytes:
-    values = as_id_tensor(ids).cpu().numpy()
-    check_id_range(values, vocab_size, name)
-    return values.astype("<u2").tobytes()
+    write_together({folder / n: methodcaller("write", c) for n, c in contents.items()})
 
 
 def check_id_range(ids: Any, vocab_size: int, name: str) -> None:
@@ -229,16 +213,11 @@ def check_id_range(ids: Any, vocab_size: int, name: str) -> None:
             )
 
 
-def _put(content: bytes, file: BinaryIO) -> None:
-    file.write(content)
-
-
 def load_dataset(data_dir: str | Path = DATA) -> Dataset:
     """Return what `save_dataset` wrote.
 
     Raises:
-        ValueError: in one line, if a file is missing or damaged, or the ids are not
-            those of the tokenizer.
+        ValueError: a file is missing or damaged, or an id is not below `vocab_size`.
     """
     paths = [Path(data_dir) / name for name in ("train.bin", "val.bin", "vocab.json")]
     for path in paths:
@@ -246,19 +225,16 @@ def load_dataset(data_dir: str | Path = DATA) -> Dataset:
             raise ValueError(f"there is no {path}: run 'minigpt prepare' first")
     try:
         tokenizer = load_tokenizer(paths[2])
+        train_ids, val_ids = (_read_ids(p, tokenizer.vocab_size) for p in paths[:2])
     except ValueError as error:
         raise ValueError(f"{error}; run 'minigpt prepare' again") from error
-    train_ids, val_ids = (_read_ids(path, tokenizer.vocab_size) for path in paths[:2])
     return Dataset(train_ids, val_ids, tokenizer)
 
 
 def _read_ids(path: Path, vocab_size: int) -> Tensor:
     content = path.read_bytes()
-    if len(content) < 2 or len(content) % 2:
-        raise ValueError(f"{path} is damaged: run 'minigpt prepare' again")
+    if not content or len(content) % 2:
+        raise ValueError(f"{path} is damaged")
     ids = np.frombuffer(content, dtype="<u2").astype(np.uint16)
-    try:
-        check_id_range(ids, vocab_size, str(path))
-    except ValueError as error:
-        raise ValueError(f"{error}: run 'minigpt prepare' again") from None
+    check_id_range(ids, vocab_size, str(path))
     return torch.from_numpy(ids)

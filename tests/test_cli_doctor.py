@@ -42,7 +42,7 @@ def course(monkeypatch, tmp_path, trained, prepared):
 def test_one_line_for_each_finding(minigpt, monkeypatch):
     checks = [
         lambda: iter([good("Python 3.13")]),
-        lambda: iter([note("no text", "prepare one"), good("cheese")]),
+        lambda: iter([note("no text: prepare one"), good("cheese")]),
     ]
     monkeypatch.setattr(doctor, "CHECKS", checks)
     result = minigpt("doctor")
@@ -51,7 +51,7 @@ def test_one_line_for_each_finding(minigpt, monkeypatch):
 
 
 def test_one_failure_is_a_failure(minigpt, monkeypatch):
-    checks = [lambda: iter([bad("no crow", "call one")]), lambda: iter([good("fox")])]
+    checks = [lambda: iter([bad("no crow: call one")]), lambda: iter([good("fox")])]
     monkeypatch.setattr(doctor, "CHECKS", checks)
     result = minigpt("doctor")
     assert result.status == 1
@@ -94,7 +94,8 @@ def test_old_python(monkeypatch):
 def test_versions_are_compared_as_numbers(monkeypatch, version, mark):
     monkeypatch.setattr(metadata, "version", lambda name: version)
     monkeypatch.setattr(metadata, "requires", lambda name: ["torch>=2.9", "tqdm>=4"])
-    found, text = only(doctor.check_package, "torch", "torch")
+    finding = doctor.check_package("torch")
+    found, text = finding.mark, finding.text
     assert found == mark and version in text
     if mark == "✗":
         assert "pip install -U 'torch>=2.9'" in text
@@ -164,15 +165,15 @@ def test_a_kernel_of_another_python(kernel, monkeypatch, knows):
     if other is None:
         pytest.skip("there is no other program to be taken for a Python")
     kernel(other)
-    monkeypatch.setattr(doctor, "_knows_minigpt", lambda python: knows)
+    monkeypatch.setattr(doctor, "_has_minigpt", lambda python: knows)
     mark, text = only(doctor.check_kernel)
     assert mark == ("✓" if knows else "✗") and other in text
     assert knows or "where minigpt is not installed" in text
 
 
 def test_a_python_is_asked_whether_it_knows_the_package():
-    assert doctor._knows_minigpt(sys.executable)
-    assert shutil.which("false") is None or not doctor._knows_minigpt("false")
+    assert doctor._has_minigpt(sys.executable)
+    assert shutil.which("false") is None or not doctor._has_minigpt("false")
 
 
 def test_data(course):

@@ -372,7 +372,7 @@ def test_a_symbolic_link_is_followed(tmp_path):
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(OSError, match="Is a directory"):
+    with pytest.raises(OSError, match="it is not a file"):
         write_whole(tmp_path, lambda file: file.write(b"new"))
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")

@@ -7,39 +7,29 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
+from typing import Any
 from unicodedata import normalize
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.cli.texts import EXIT, NO, TEXTS, YES, format_number, parse_number
 from minigpt.cli.writing import Settings, continuation, show, unknown_words
-from minigpt.sampling import DEFAULT_TOP_K, LARGEST_SEED
+from minigpt.sampling import LARGEST_SEED
 from minigpt.tokenizer import visible
 
-Answer = TypeVar("Answer")
-Number = TypeVar("Number", int, float)
-
 MAX_LENGTH = 10_000
-USUAL_LENGTH = 50
-TEMPERATURES = 0.1, 1.5
 TOP_KS = 10, 100
 
 
 class Leave(Exception):
-    """The user has asked to end the session."""
+    """The user wants to end the session."""
 
 
 class BadAnswer(Exception):
-    """An answer makes no sense; the message says why, in the user's language."""
+    """An answer makes no sense; the message says why, in the session's language."""
 
 
 class Session:
-    """A conversation on standard input and output.
-
-    Args:
-        settings: the default answers, chosen on the command line.
-        language: "en" or "ru".
-    """
+    """Questions and answers in `language`; `settings` are the default answers."""
 
     def __init__(
         self, checkpoint: Checkpoint, settings: Settings, language: str
@@ -70,35 +60,26 @@ class Session:
         settings = self.ask_settings()
         print()
         try:
-            pieces = continuation(self.checkpoint, prompt, settings, USUAL_LENGTH)
-            show(chain([prompt], pieces))
+            show(chain([prompt], continuation(self.checkpoint, prompt, settings)))
         except KeyboardInterrupt:
             print(f"\n{self.say('stopped')}")
-        if settings.seed is not None:
-            # Each text differs from the last, but the session can be repeated.
-            following = (settings.seed + 1) % (LARGEST_SEED + 1)
-            self.settings = replace(self.settings, seed=following)
+        # Each text differs from the last, but a session with a seed can be repeated.
+        following = (settings.seed + 1) % (LARGEST_SEED + 1)
+        self.settings = replace(self.settings, seed=following)
 
     def ask_settings(self) -> Settings:
         """Ask for the settings one by one."""
-        given, V = self.settings, self.checkpoint.tokenizer.vocab_size
-        length, top_k = given.length, given.top_k
-        if length is None:
-            length = USUAL_LENGTH
-        if top_k is None:
-            top_k = min(DEFAULT_TOP_K, V)
+        usual, V = self.settings, self.checkpoint.tokenizer.vocab_size
         low, high = (min(k, V) for k in TOP_KS)
         return replace(
-            given,
-            length=self.ask_number("length", int, length, 1, MAX_LENGTH),
-            temperature=self.ask_number(
-                "temperature", parse_number, given.temperature, *TEMPERATURES
-            ),
-            top_k=self.ask_number("top_k", int, top_k, low, high),
-            greedy=not self.ask_yes("sample", not given.greedy),
+            usual,
+            length=self.ask_number("length", usual.length, 1, MAX_LENGTH),
+            temperature=self.ask_number("temperature", usual.temperature, 0.1, 1.5),
+            top_k=self.ask_number("top_k", usual.top_k, low, high),
+            greedy=not self.ask_yes("sample", not usual.greedy),
         )
 
-    def ask(self, question: str, read: Callable[[str], Answer]) -> Answer:
+    def ask(self, question: str, read: Callable[[str], Any]) -> Any:
         """Return `read(answer)`; ask again as long as that raises BadAnswer.
 
         Raises:
@@ -119,37 +100,34 @@ class Session:
         """Return the prompt, or raise BadAnswer if it has an unknown character."""
         if not answer:
             raise BadAnswer(self.say("no_prompt"))
-        encode = self.checkpoint.tokenizer.encode
-        with contextlib.suppress(ValueError):
-            encode(answer)
-            return answer
-        for position, character in enumerate(normalize("NFC", answer), start=1):
-            try:
-                encode(character)
-            except ValueError:
+        characters = "" if self.can_encode(answer) else normalize("NFC", answer)
+        for position, character in enumerate(characters, start=1):
+            if not self.can_encode(character):
                 shown = f"'{visible(character)}' (U+{ord(character):04X})"
-                raise BadAnswer(
-                    self.say("unknown", character=shown, position=position)
-                ) from None
+                raise BadAnswer(self.say("unknown", character=shown, position=position))
         return answer
 
-    def ask_number(
-        self,
-        key: str,
-        parse: Callable[[str], Number],
-        default: Number,
-        low: Number,
-        high: Number,
-    ) -> Number:
-        """Return a number in that range, or the default."""
+    def can_encode(self, text: str) -> bool:
+        """Return whether the model knows every character of the text."""
+        try:
+            self.checkpoint.tokenizer.encode(text)
+        except ValueError:
+            return False
+        return True
+
+    def ask_number(self, key: str, default: float, low: float, high: float) -> Any:
+        """Return a number in that range, or the default; whole if the default is."""
+        whole = isinstance(default, int)
         limits = {"low": self.number(low), "high": self.number(high)}
 
-        def read(answer: str) -> Number:
+        def read(answer: str) -> float:
             with contextlib.suppress(ValueError):
-                number = parse(answer) if answer.strip() else default
+                number = int(answer) if whole else parse_number(answer)
                 if number == default or low <= number <= high:
                     return number
-            complaint = "no_whole_number" if parse is int else "no_number"
+            if not answer.strip():
+                return default
+            complaint = "no_whole_number" if whole else "no_number"
             raise BadAnswer(self.say(complaint, answer=answer.strip(), **limits))
 
         question = f"{self.say(key, **limits)} [{self.number(default)}]"
@@ -164,9 +142,8 @@ class Session:
                 raise BadAnswer(self.say("no_choice", answer=word))
             return word in YES if word else default
 
-        return self.ask(
-            f"{self.say(key)} [{self.say('yes' if default else 'no')}]", read
-        )
+        usual = self.say("yes" if default else "no")
+        return self.ask(f"{self.say(key)} [{usual}]", read)
 
     def number(self, number: float) -> str:
         """Return the number as people of the session's language write it."""

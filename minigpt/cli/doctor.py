@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from minigpt.paths import ASSETS, CHECKPOINTS, DATA, HOME, SHIPPED_CHECKPOINT, T
 
 PIP = "python -m pip install"
 REINSTALL = "install minigpt again, or run 'git checkout data checkpoints' in a clone"
+INSTALL_KERNEL = "python -m ipykernel install --sys-prefix"
 OLDEST_PYTHON = (3, 11)
 
 
@@ -27,34 +29,23 @@ class Finding:
     text: str
 
 
-def good(text: str) -> Finding:
-    """Return a finding that all is well."""
-    return Finding("✓", text)
-
-
-def bad(text: str, remedy: str) -> Finding:
-    """Return a finding that keeps something from working, and the remedy."""
-    return Finding("✗", f"{text}: {remedy}")
-
-
-def note(text: str, remedy: str) -> Finding:
-    """Return a finding that keeps nothing from working, and a suggestion."""
-    return Finding("○", f"{text}: {remedy}")
+good, bad, note = (partial(Finding, mark) for mark in "✓✗○")
 
 
 def run() -> None:
-    """Print one line for each check; exit with status 1 if one has failed."""
-    failed = 0
+    """Print one line for each finding; exit with status 1 if something is wrong."""
+    failed = False
     for check in CHECKS:
         try:
             findings = list(check())
         # A broken installation can raise anything; the other checks still help.
         except Exception as error:
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            findings = [bad(f"{check.__name__.replace('_', ' ')} fails", what)]
+            name = check.__name__.replace("_", " ")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            findings = [bad(f"{name} fails: {reason}")]
         for finding in findings:
             print(finding.mark, finding.text, flush=True)
-            failed += finding.mark == "✗"
+            failed = failed or finding.mark == "✗"
     if failed:
         sys.exit(1)
 
@@ -62,58 +53,50 @@ def run() -> None:
 def check_python() -> Iterator[Finding]:
     """Check the version of Python."""
     version = platform.python_version()
-    wanted = ".".join(map(str, OLDEST_PYTHON))
     if sys.version_info < OLDEST_PYTHON:
-        yield bad(f"Python {version}", f"install Python {wanted} or newer")
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        yield bad(f"Python {version}: install Python {oldest} or newer")
     else:
         yield good(f"Python {version} ({sys.executable})")
 
 
 def check_course() -> Iterator[Finding]:
     """Check that the course's own files are there, and show where yours go."""
-    if (TEXTS / "fables.txt").is_file():
-        yield good(f"course in {ASSETS}")
-        if HOME != ASSETS:
-            yield good(f"your data and models go to {HOME}")
-    else:
-        yield bad(f"the texts of the course are not in {TEXTS}", REINSTALL)
+    if not (TEXTS / "fables.txt").is_file():
+        yield bad(f"the texts of the course are not in {TEXTS}: {REINSTALL}")
+        return
+    yield good(f"course in {ASSETS}")
+    if HOME != ASSETS:
+        yield good(f"your data and models go to {HOME}")
 
 
 def check_torch() -> Iterator[Finding]:
-    """Check the version of torch, and multiply two matrices with it."""
-    yield from check_package("torch", "torch")
+    """Check the version of PyTorch, and import it."""
+    yield check_package("torch")
     import torch
 
-    if (torch.ones(2, 3) @ torch.ones(3, 2)).sum().item() != 12:
-        yield bad("torch multiplies wrongly", f"{PIP} --force-reinstall torch")
-    elif torch.cuda.is_available():
+    if torch.cuda.is_available():
         yield good(f"CUDA on {torch.cuda.get_device_name()}")
 
 
 def check_notebooks() -> Iterator[Finding]:
     """Check the packages that the lessons need."""
-    yield from check_package("jupyterlab", "JupyterLab")
-    yield from check_package("ipywidgets", "ipywidgets")
-    yield from check_package("matplotlib", "Matplotlib")
-    yield from check_package(
-        "ipykernel",
-        "ipykernel",
-        "too old for the live panels, whose Stop buttons will not answer",
-    )
+    for package in "jupyterlab", "ipywidgets", "matplotlib":
+        yield check_package(package)
+    too_old = "too old for the live panels, whose Stop buttons will not answer"
+    yield check_package("ipykernel", too_old)
 
 
-def check_package(name: str, title: str, too_old: str = "too old") -> Iterator[Finding]:
+def check_package(name: str, too_old: str = "too old") -> Finding:
     """Check that a package is installed and new enough."""
     oldest = lower_bound(name)
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
-        yield bad(f"{title} is not installed", f"{PIP} '{name}>={oldest}'")
-        return
+        return bad(f"{name} is not installed: {PIP} '{name}>={oldest}'")
     if _numbers(found) < _numbers(oldest):
-        yield bad(f"{title} {found} is {too_old}", f"{PIP} -U '{name}>={oldest}'")
-    else:
-        yield good(f"{title} {found}")
+        return bad(f"{name} {found} is {too_old}: {PIP} -U '{name}>={oldest}'")
+    return good(f"{name} {found}")
 
 
 def lower_bound(name: str) -> str:
@@ -125,8 +108,8 @@ def lower_bound(name: str) -> str:
 
 
 def _numbers(version: str) -> list[int]:
-    """Return the version's numbers; "2.13.0+cpu" has 2, 13 and 0."""
-    release = re.match(r"[\d.]*\d", version)
+    """Return [2, 13, 0] for "2.13.0+cpu"."""
+    release = re.match(r"\d+(\.\d+)*", version)
     return [int(number) for number in release[0].split(".")] if release else []
 
 
@@ -136,33 +119,25 @@ def check_kernel() -> Iterator[Finding]:
         from jupyter_client.kernelspec import KernelSpecManager
     except ImportError:
         return  # JupyterLab is missing, which another check reports
-    spec = KernelSpecManager().get_kernel_spec("python3")
-    command = spec.argv[0]
-    # Jupyter runs a kernel that asks for just any Python with its own.
-    anyone = {"python", "python3", f"python3.{sys.version_info.minor}"}
-    python = sys.executable if command in anyone else shutil.which(command)
+    command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    # Jupyter uses its own Python for a kernel that asks for just "python".
+    any_python = {"python", "python3", f"python3.{sys.version_info.minor}"}
+    python = sys.executable if command in any_python else shutil.which(command)
     if python is None:
-        yield bad(
-            f"the kernel python3 uses {command}, which does not exist",
-            "python -m ipykernel install --sys-prefix",
-        )
-    elif python == sys.executable or _knows_minigpt(python):
-        yield good(f"kernel python3 ({python})")
+        problem = f"{command}, which does not exist"
+    elif python != sys.executable and not _has_minigpt(python):
+        problem = f"{python}, where minigpt is not installed"
     else:
-        yield bad(
-            f"the kernel python3 uses {python}, where minigpt is not installed",
-            "python -m ipykernel install --sys-prefix",
-        )
+        yield good(f"kernel python3 ({python})")
+        return
+    yield bad(f"the kernel python3 uses {problem}: {INSTALL_KERNEL}")
 
 
-def _knows_minigpt(python: str) -> bool:
-    look = (
-        "import importlib.util, sys; sys.exit(not importlib.util.find_spec('minigpt'))"
-    )
+def _has_minigpt(python: str) -> bool:
+    look = "import sys, importlib.util as u; sys.exit(not u.find_spec('minigpt'))"
     # Not in a clone, where every Python finds the package.
-    done = subprocess.run(
-        [python, "-c", look], cwd=tempfile.gettempdir(), capture_output=True, timeout=60
-    )
+    elsewhere = tempfile.gettempdir()
+    done = subprocess.run([python, "-c", look], cwd=elsewhere, capture_output=True)
     return done.returncode == 0
 
 
@@ -171,37 +146,37 @@ def check_data() -> Iterator[Finding]:
     from minigpt.data import load_dataset
 
     if not (DATA / "train.bin").exists():
-        yield note("no text is prepared yet", "run 'minigpt prepare'")
+        yield note("no text is prepared yet: run 'minigpt prepare'")
         return
     try:
         dataset = load_dataset(DATA)
     except ValueError as error:
-        yield bad("the prepared text cannot be loaded", str(error))
-        return
-    tokens = len(dataset.train_ids) + len(dataset.val_ids)
-    V = dataset.tokenizer.vocab_size
-    yield good(f"prepared text, {tokens:,} tokens, vocabulary size {V:,}")
+        yield bad(f"the prepared text cannot be loaded: {error}")
+    else:
+        tokens = len(dataset.train_ids) + len(dataset.val_ids)
+        V = dataset.tokenizer.vocab_size
+        yield good(f"prepared text, {tokens:,} tokens, vocabulary size {V:,}")
 
 
 def check_models() -> Iterator[Finding]:
     """Load the model that comes with the course, and the learner's own."""
+    yield check_model("shipped model", SHIPPED_CHECKPOINT, REINSTALL)
+    own = CHECKPOINTS / "model_final.pt"
+    if own.exists():
+        yield check_model("your model", own, "delete it and train again")
+    else:
+        yield note("no model of your own yet: run 'minigpt train'")
+
+
+def check_model(name: str, path: Path, remedy: str) -> Finding:
+    """Load a model."""
     from minigpt.checkpoint import load_checkpoint
 
     try:
-        shipped = load_checkpoint(SHIPPED_CHECKPOINT).model
-        yield good(f"shipped model, {shipped.num_parameters():,} parameters")
+        model = load_checkpoint(path).model
     except ValueError as error:
-        yield bad(f"the shipped model cannot be loaded ({error})", REINSTALL)
-    own = CHECKPOINTS / "model_final.pt"
-    if not own.exists():
-        yield note("no model of your own yet", "run 'minigpt train'")
-        return
-    try:
-        yield good(
-            f"your model, {load_checkpoint(own).model.num_parameters():,} parameters"
-        )
-    except ValueError as error:
-        yield bad("your own model cannot be loaded", f"{error}; or delete it")
+        return bad(f"{name} cannot be loaded ({error}): {remedy}")
+    return good(f"{name}, {model.num_parameters():,} parameters")
 
 
 def check_folders() -> Iterator[Finding]:
@@ -213,21 +188,21 @@ def check_folders() -> Iterator[Finding]:
                 yield good(f"{folder} can be written")
         except OSError as error:
             yield bad(
-                f"{folder} cannot be written ({error.strerror})",
-                "make it writable, or use --data-dir and --out-dir",
+                f"{folder} cannot be written ({error.strerror}): make it writable, or "
+                "use --data-dir and --out-dir"
             )
 
 
 def check_threads() -> Iterator[Finding]:
-    """Compare the threads of torch with the cores that this process may use."""
+    """Compare PyTorch's threads with the cores that this process may use."""
     import torch
 
     threads, cores = torch.get_num_threads(), count_cores()
     text = f"threads of torch: {threads}, cores: {cores}"
     if threads > cores:
-        yield note(text, f"set OMP_NUM_THREADS={cores}, since more threads are slower")
+        yield note(f"{text}: set OMP_NUM_THREADS={cores}, as more threads are slower")
     elif threads < cores and "OMP_NUM_THREADS" in os.environ:
-        yield note(text, "unset OMP_NUM_THREADS to train faster")
+        yield note(f"{text}: unset OMP_NUM_THREADS to train faster")
     else:
         yield good(text)
 

@@ -3,25 +3,18 @@
 import sys
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli.texts import choose_language
-from minigpt.cli.writing import Settings, continuation, show, unknown_words
+from minigpt.cli.writing import continuation, make_settings, show, unknown_words
 from minigpt.paths import CHECKPOINTS, SHIPPED_CHECKPOINT
 
-USUAL_LENGTH = 200
+USUAL_LENGTH, USUAL_SESSION_LENGTH = 200, 50
 
 
 def run(
-    prompt: str | None = None,
-    length: int | None = None,
-    temperature: float = 0.8,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    greedy: bool = False,
-    seed: int | None = None,
-    checkpoint: Path | None = None,
-    lang: str | None = None,
+    prompt: str | None, checkpoint: Path | None, lang: str | None, **chosen: Any
 ) -> None:
     """Write one text to standard output, or hold a session if there is no prompt.
 
@@ -29,17 +22,17 @@ def run(
     error.
     """
     language = choose_language(lang)
-    settings = Settings(length, temperature, top_k, top_p, greedy, seed)
     path = checkpoint or find_checkpoint()
     loaded = load_checkpoint(path)
-    settings.check(loaded.tokenizer.vocab_size)
+    usual_length = USUAL_SESSION_LENGTH if prompt is None else USUAL_LENGTH
+    settings = make_settings(chosen, usual_length, loaded.tokenizer.vocab_size)
     if prompt is None:
         from minigpt.cli.console import Session
 
         _say_which(path)
         Session(loaded, settings, language).run()
         return
-    pieces = continuation(loaded, prompt, settings, USUAL_LENGTH)
+    pieces = continuation(loaded, prompt, settings)
     _say_which(path)
     if unknown := unknown_words(loaded, prompt):
         print(f"unknown to the model, read as <unk>: {unknown}", file=sys.stderr)

@@ -29,6 +29,8 @@ class Parser(ArgumentParser):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, **kwargs)
+        for kind, read in READERS.items():
+            self.register("type", kind, read)
 
     def error(self, message: str) -> NoReturn:
         """Raise CommandLineError, saying where help is."""
@@ -53,22 +55,18 @@ def parse(argv: Sequence[str]) -> tuple[str, dict[str, Any]]:
     if command is None:
         raise CommandLineError(f"give a command, one of {', '.join(COMMANDS)}")
     if command == "train":
-        names = [
-            field.name for cls in (GPTConfig, TrainConfig) for field in fields(cls)
-        ]
-        changes = {name: options.pop(name) for name in names if name in options}
+        names = {field.name for field in (*fields(GPTConfig), *fields(TrainConfig))}
+        changes = {name: options.pop(name) for name in names & options.keys()}
         _check_warmup(changes, options["preset"] or "laptop", options["resume"])
         options["changes"] = changes
     return command, options
 
 
 def _check_warmup(changes: dict[str, Any], preset: str, resume: str | None) -> None:
-    if changes.get("minutes"):
-        return
-    longest = changes.get("max_iters")
-    if longest is None and resume is None and preset in PRESETS:
+    longest = changes.get("max_iters", 0)
+    if not longest and resume is None and preset in PRESETS:
         longest = PRESETS[preset].training.max_iters
-    if "warmup_iters" in changes and longest and changes["warmup_iters"] > longest:
+    if 0 < longest < changes.get("warmup_iters", 0) and not changes.get("minutes"):
         raise CommandLineError(
             f"--warmup-iters ({changes['warmup_iters']}) must not be above --max-iters "
             f"({longest}): the learning rate would never reach its peak"
@@ -100,33 +98,26 @@ def _true_or_false(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _path(text: str) -> Path:
-    """Return the path with ~ replaced, which shells do not do in --data-dir=~/x."""
-    with suppress(RuntimeError):  # there is no such user
-        return Path(text).expanduser()
-    return Path(text)
-
-
-def _prompt(text: str) -> str:
-    """Return what was typed, also where the locale is not that of the terminal."""
+def _text(text: str) -> str:
+    """Return what was typed, even if the locale is not that of the terminal."""
     with suppress(UnicodeError):
         return os.fsencode(text).decode("utf-8")
     return text
 
 
-TYPES: dict[Any, Callable[[str], Any]] = {
+READERS: dict[type, Callable[[str], Any]] = {
     int: _whole_number,
     float: _number,
     bool: _true_or_false,
-    str: str,
+    str: _text,
+    # Shells do not replace the ~ in --data-dir=~/x.
+    Path: lambda text: Path(os.path.expanduser(text)),
 }
 
 
 def _make_parser() -> Parser:
-    parser = Parser(
-        prog="minigpt",
-        description="A GPT small enough to read and to train on a laptop.",
-    )
+    about = "A GPT small enough to read and to train on a laptop."
+    parser = Parser(prog="minigpt", description=about)
     commands = parser.add_subparsers(
         title="commands", dest="command", metavar="command"
     )
@@ -137,28 +128,28 @@ def _make_parser() -> Parser:
 
 
 def _add_prepare(parser: Parser) -> None:
-    """Turn a text into token ids, and write them to disk."""
+    """Turn a text into token ids and write them to disk."""
     add = parser.add_argument
     add(
         "source",
         nargs="?",
         help="fables, fables-ru, shakespeare, or the path of a text file; default: "
-        "data/input.txt if that exists, otherwise fables",
+        "data/input.txt if it exists, otherwise fables",
     )
     add("--tokenizer", default="char", help="char (the default), bpe or word")
     add(
         "--vocab-size",
-        type=_whole_number,
+        type=int,
         help="largest number of tokens; default: 1000 for bpe, 5000 for word",
     )
-    add("--data-dir", type=_path, default=DATA, help="folder to write to")
+    add("--data-dir", type=Path, default=DATA, help="folder to write to")
 
 
 def _add_train(parser: Parser) -> None:
     """Train a model on the prepared text. Options that are not given have the values
     of the preset or, with --resume, of the checkpoint."""
-    presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     add = parser.add_argument
+    presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     add("--preset", help=f"{presets}. Default: laptop")
     add(
         "--resume",
@@ -166,16 +157,16 @@ def _add_train(parser: Parser) -> None:
         const="furthest",
         help="continue from this checkpoint, or from the furthest one in --out-dir",
     )
-    add("--data-dir", type=_path, default=DATA, help="folder that 'prepare' wrote to")
+    add("--data-dir", type=Path, default=DATA, help="folder that 'prepare' wrote to")
     add(
         "--out-dir",
-        type=_path,
+        type=Path,
         help="folder for checkpoints; default: checkpoints/, or the folder of the "
         "checkpoint that --resume names",
     )
     add(
         "--export",
-        type=_path,
+        type=Path,
         help="also write the finished model to this file with its weights in 16 bits: "
         "half the size, for generating only",
     )
@@ -187,17 +178,16 @@ def _add_train(parser: Parser) -> None:
 def _add_fields(parser: Parser, config: type) -> None:
     """Add an option for each field of a config, with the help of its docstring."""
     title, _, rest = cleandoc(config.__doc__ or "").partition("\n\n")
-    args = rest.partition("Args:\n")[2].partition("\n\n")[0]
-    helps = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", args, re.MULTILINE))
+    helps = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", rest, re.MULTILINE))
     group = parser.add_argument_group(title.rstrip("."))
     for field in fields(config):
         if field.name != "vocab_size":  # the prepared text decides it
             group.add_argument(
                 "--" + field.name.replace("_", "-"),
-                type=TYPES[field.type],
+                type=field.type,
                 default=SUPPRESS,
                 metavar="{true,false}" if field.type is bool else None,
-                help=" ".join(helps.get(field.name, "").split()).replace("%", "%%"),
+                help=" ".join(helps[field.name].split()).replace("%", "%%"),
             )
 
 
@@ -205,35 +195,31 @@ def _add_generate(parser: Parser) -> None:
     """Write text with a trained model: one text with --prompt, otherwise as many as
     you like in a session, where these options are the default answers."""
     add = parser.add_argument
-    add("--prompt", type=_prompt, help="text to continue")
-    add(
-        "--length",
-        type=_whole_number,
-        help="number of tokens to write; default: 200, in a session 50",
-    )
+    add("--prompt", type=str, help="text to continue")
+    add("--length", type=int, help="tokens to write; default: 200, in a session 50")
     add(
         "--temperature",
-        type=_number,
+        type=float,
         default=0.8,
         help="low values give careful text, high values wild text; default: 0.8",
     )
     add(
         "--top-k",
-        type=_whole_number,
+        type=int,
         help="draw from this many most probable tokens; default: 50, or all if fewer",
     )
     add(
         "--top-p",
-        type=_number,
+        type=float,
         default=1.0,
         help="draw from the fewest most probable tokens whose probabilities add up to "
         "this; default: 1, all of them",
     )
     add("--greedy", action="store_true", help="always take the most probable token")
-    add("--seed", type=_whole_number, help="the same seed gives the same text again")
+    add("--seed", type=int, help="the same seed gives the same text again")
     add(
         "--checkpoint",
-        type=_path,
+        type=Path,
         help="a .pt file; default: your own model_final.pt if there is one, otherwise "
         "the model that comes with the course",
     )
@@ -241,18 +227,18 @@ def _add_generate(parser: Parser) -> None:
 
 
 def _add_doctor(parser: Parser) -> None:
-    """Check this computer and the installation, and say what to do about problems."""
+    """Check this computer and the installation, and say how to solve any problems."""
 
 
 def _add_progress(parser: Parser) -> None:
-    """Show which exercises are solved, from the verdicts that are saved in the
-    notebooks. No notebook is run."""
+    """Show which exercises are solved, going by the verdicts saved in the notebooks.
+    No notebook is run."""
     parser.add_argument(
         "folder",
         nargs="?",
-        type=_path,
-        help="folder of the notebooks, with a folder for each learner; default: your "
-        "own notebooks",
+        type=Path,
+        help="folder of the notebooks, with one folder per learner; default: your own "
+        "notebooks",
     )
 
 

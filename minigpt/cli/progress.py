@@ -7,11 +7,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from minigpt.course.exercises import exercise_names
-from minigpt.course.exercises.progress import (
-    Learner,
-    class_of,
-    stumbling_blocks,
-)
+from minigpt.course.exercises.progress import Learner, class_of, stumbling_blocks
 from minigpt.paths import NOTEBOOKS
 
 MOST_BLOCKS = 5
@@ -39,7 +35,7 @@ def run(folder: Path | None) -> None:
 
 
 def notebooks_in(folder: Path) -> Iterator[Path]:
-    """Yield the notebooks below a folder, without what Jupyter keeps in hidden ones."""
+    """Yield the notebooks below a folder, except those in hidden folders."""
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     for path in folder.rglob("*.ipynb"):
@@ -49,10 +45,10 @@ def notebooks_in(folder: Path) -> Iterator[Path]:
 
 
 def owner(notebook: Path, folder: Path) -> str:
-    """Return whose notebook it is: the first folder on the way to it says so.
+    """Return whose notebook it is: the name of the first folder on the way to it.
 
-    Without one, what the file's name holds besides the lesson's, as some platforms
-    hand it out ("anna_02_attention.ipynb"), or else the folder that all of it is in.
+    Without one it is what the file's name adds to the lesson's, as in
+    "anna_02_attention.ipynb", or else the name of the folder itself.
     """
     first, *rest = notebook.relative_to(folder).parts
     if rest:
@@ -74,7 +70,6 @@ def report(learners: list[Learner]) -> Iterator[str]:
         yield "  ".join([learner.name.ljust(width), *marks, solved])
     yield ""
     yield "✓ right  ✗ wrong  ○ not started  · no verdict in the file"
-    for exercise, wrong, verdict, times in islice(
-        stumbling_blocks(learners), MOST_BLOCKS
-    ):
+    blocks = islice(stumbling_blocks(learners), MOST_BLOCKS)
+    for exercise, wrong, verdict, times in blocks:
         yield f"{exercise}: wrong for {wrong}; {times} of them read {verdict}"

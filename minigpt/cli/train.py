@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
 from minigpt.atomic import check_writable
 from minigpt.checkpoint import save_checkpoint
 from minigpt.checkpoint_folder import FINAL, find_furthest
-from minigpt.cli.output import until_nobody_reads
+from minigpt.cli.output import count, until_nobody_reads
 from minigpt.cli.training_logger import TrainingLogger
 from minigpt.config import get_preset
 from minigpt.data import load_dataset
@@ -46,47 +47,44 @@ class Folders:
             check_writable(self.export.parent)
 
     def options(self) -> list[str]:
-        """Return the options that name these folders again, where they are unusual."""
-        words = []
-        if self.data_dir != DATA:
-            words += ["--data-dir", str(self.data_dir)]
-        if self.out_dir != CHECKPOINTS:
-            words += ["--out-dir", str(self.out_dir)]
-        if self.export is not None:
-            words += ["--export", str(self.export)]
+        """Return the options that name these folders again, but not the usual ones."""
+        usual = {"data_dir": DATA, "out_dir": CHECKPOINTS, "export": None}
+        words: list[str] = []
+        for name, value in vars(self).items():
+            if value != usual[name]:
+                words += [f"--{name.replace('_', '-')}", str(value)]
         return words
 
 
 def run(
-    preset: str | None = None,
-    resume: str | None = None,
-    data_dir: Path = DATA,
-    out_dir: Path | None = None,
-    export: Path | None = None,
-    quiet: bool = False,
-    changes: dict | None = None,
+    preset: str | None,
+    resume: str | None,
+    data_dir: Path,
+    out_dir: Path | None,
+    export: Path | None,
+    quiet: bool,
+    changes: dict[str, Any],
 ) -> None:
     """Train from a preset, or resume a checkpoint, with changes to its config.
 
-    A run that is stopped by Ctrl-C ends with that signal's exit status, so that no
+    A run that Ctrl-C has stopped ends with that signal's exit status, so that no
     command that needs the finished model is started after it.
 
     Args:
         resume: a checkpoint file, or "furthest" for the furthest one in `out_dir`.
-        out_dir: where checkpoints go. By default it is the folder of the checkpoint
-            that `resume` names, or else the course's own.
+        out_dir: where checkpoints go; None for the folder of the checkpoint that
+            `resume` names, or else the course's own.
     """
     if resume is not None and preset is not None:
         raise ValueError("--resume keeps the preset of its checkpoint: leave one out")
     named = Path(resume) if resume not in (None, FURTHEST) else None
-    folders = Folders(
-        data_dir, out_dir or (named or CHECKPOINTS / FINAL).parent, export
-    )
+    out_dir = out_dir or (named.parent if named else CHECKPOINTS)
+    folders = Folders(data_dir, out_dir, export)
     use_local_gpu()
     if resume is None:
-        training = start(preset or "laptop", data_dir, changes or {})
+        training = start(preset or "laptop", data_dir, changes)
     else:
-        path = named or find_furthest(folders.out_dir)
+        path = named or find_furthest(out_dir)
         training = resume_run(load_dataset(data_dir), path, changes)
         check_unfinished(training)
     with process_group(training.device) as world, stop_signals(world.size > 1) as seen:
@@ -151,46 +149,45 @@ def save(run: Run, path: Path, logger: TrainingLogger) -> None:
 
 def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
     """Save the end of the run, or the point where it was stopped, and say so."""
-    if run.finished:
-        save(run, folders.out_dir / FINAL, logger)
-        words = ["minigpt", "generate"]
-        if folders.out_dir != CHECKPOINTS:
-            words += ["--checkpoint", str(run.checkpoint)]
-        logger.print(f"saved {run.checkpoint}; to write: {shlex.join(words)}")
-        if folders.export is not None:
-            export_model(run, folders.export)
-            logger.print(f"exported {folders.export}")
-    else:
+    if not run.finished:
         save(run, folders.out_dir / f"model_iter_{run.iteration}.pt", logger)
-        words = ["minigpt", "train", "--resume", *folders.options()]
+        again = shlex.join(["minigpt", "train", "--resume", *folders.options()])
         logger.print(f"stopped after iteration {run.iteration} of {length(run)}")
-        logger.print(f"saved {run.checkpoint}; to continue: {shlex.join(words)}")
-
-
-def export_model(run: Run, path: Path) -> None:
-    """Write the model for writing only: no dropout, its weights in 16 bits."""
-    model = GPT(replace(run.model.config, dropout=0.0))
-    model.load_state_dict(run.model.state_dict())
-    save_checkpoint(path, model, run.dataset.tokenizer, dtype=torch.float16)
+        logger.print(f"saved {run.checkpoint}; to continue: {again}")
+        return
+    save(run, folders.out_dir / FINAL, logger)
+    usual = folders.out_dir == CHECKPOINTS
+    chosen = [] if usual else ["--checkpoint", str(run.checkpoint)]
+    generate = shlex.join(["minigpt", "generate", *chosen])
+    logger.print(f"saved {run.checkpoint}; to write: {generate}")
+    if folders.export is not None:
+        model = GPT(replace(run.model.config, dropout=0.0))
+        model.load_state_dict(run.model.state_dict())
+        tokenizer = run.dataset.tokenizer
+        save_checkpoint(folders.export, model, tokenizer, dtype=torch.float16)
+        logger.print(f"exported {folders.export}")
 
 
 def length(run: Run) -> str:
-    """Return how long the run is meant to be: "1,100", or "2 minutes"."""
+    """Return how long the run is meant to be: "1,100 iterations" or "2 minutes"."""
     minutes = run.config.minutes
-    return f"{minutes:g} minutes" if minutes else f"{run.config.max_iters:,}"
+    return (
+        f"{minutes:g} minutes" if minutes else count(run.config.max_iters, "iteration")
+    )
 
 
 def describe(run: Run) -> str:
     """Return lines that say what is about to be trained or resumed, and how."""
     dataset, config, shape = run.dataset, run.config, run.model.config
-    unit = "" if config.minutes else " iterations"
     lines = [
-        f"model   {run.model.num_parameters():,} parameters: {shape.n_layer} layers, "
-        f"{shape.n_head} heads, {shape.n_embd} channels, block {shape.block_size}",
-        f"text    {len(dataset.train_ids):,} tokens to learn from, "
-        f"{len(dataset.val_ids):,} to be tested on, vocabulary {shape.vocab_size:,}",
-        f"run     {length(run)}{unit} with batches of {config.batch_size} blocks, "
-        f"{config.optimizer}, on {run.device.type}",
+        f"model   {count(run.model.num_parameters(), 'parameter')}: "
+        f"{count(shape.n_layer, 'layer')}, {count(shape.n_head, 'head')}, "
+        f"{count(shape.n_embd, 'channel')}, block size {shape.block_size}",
+        f"text    {count(len(dataset.train_ids), 'token')} for training, "
+        f"{len(dataset.val_ids):,} for validation, vocabulary size "
+        f"{shape.vocab_size:,}",
+        f"run     {length(run)}, batch size {config.batch_size}, {config.optimizer}, "
+        f"on {run.device.type}",
     ]
     if run.checkpoint is not None:
         losses = ", ".join(f"{loss:.4f}" for _, loss in run.val_losses[-3:])
@@ -203,10 +200,10 @@ def describe(run: Run) -> str:
 
 @contextmanager
 def stop_signals(patient: bool) -> Iterator[list[int]]:
-    """Collect Ctrl-C (and a polite kill) in a list instead of stopping at once.
+    """Collect Ctrl-C and SIGTERM in a list instead of stopping at once.
 
-    A second Ctrl-C stops at once as usual; unless `patient`, because torchrun passes on
-    a Ctrl-C that every process has received already.
+    A second signal stops at once, unless `patient`: torchrun passes on a Ctrl-C that
+    every process has received already.
     """
     seen: list[int] = []
 

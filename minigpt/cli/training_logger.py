@@ -8,15 +8,9 @@ from minigpt.cli.output import until_nobody_reads
 from minigpt.run import Run
 from minigpt.training import Step
 
-BAR = "{percentage:3.0f}%|{bar}| {postfix}"
-
 
 class TrainingLogger:
-    """Shows how a run advances.
-
-    The progress bar appears only where standard error is a terminal; elsewhere the
-    lines are enough.
-    """
+    """Print a line per evaluation and, in a terminal, show a progress bar."""
 
     def __init__(self, run: Run, quiet: bool) -> None:
         self.run = run
@@ -25,7 +19,7 @@ class TrainingLogger:
         self.bar = tqdm(
             total=100,
             disable=quiet or not sys.stderr.isatty(),
-            bar_format=BAR,
+            bar_format="{percentage:3.0f}%|{bar}| {postfix}",
             dynamic_ncols=True,
         )
 

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from minigpt.checkpoint import Checkpoint
 from minigpt.decoding import generate
@@ -12,56 +13,58 @@ from minigpt.tokenizer import WordTokenizer, stream_text, visible
 
 @dataclass(frozen=True)
 class Settings:
-    """How to write; None for what the user has not chosen."""
+    """How to write."""
 
-    length: int | None = None
-    temperature: float = 0.8
-    top_k: int | None = None
-    top_p: float = 1.0
-    greedy: bool = False
-    seed: int | None = None
+    length: int
+    temperature: float
+    top_k: int
+    top_p: float
+    greedy: bool
+    seed: int
 
-    def check(self, vocab_size: int) -> None:
-        """Raise ValueError if a setting is out of its range."""
-        check_settings(self.temperature, self.top_k, self.top_p)
-        if self.top_k is not None and self.top_k > vocab_size:
-            raise ValueError(
-                f"top-k ({self.top_k}) must not be above the vocabulary size "
-                f"({vocab_size})"
-            )
-        if self.seed is not None:
-            check_seed(self.seed)
+
+def make_settings(
+    chosen: dict[str, Any], usual_length: int, vocab_size: int
+) -> Settings:
+    """Return the chosen settings, with usual values for those that are None.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+    usual = {
+        "length": usual_length,
+        "top_k": min(DEFAULT_TOP_K, vocab_size),
+        "seed": secrets.randbelow(2**31),
+    }
+    known = {name: value for name, value in chosen.items() if value is not None}
+    settings = Settings(**usual | known)
+    check_settings(settings.temperature, settings.top_k, settings.top_p)
+    check_seed(settings.seed)
+    if settings.top_k > vocab_size:
+        raise ValueError(
+            f"top-k ({settings.top_k}) must not be above the vocabulary size "
+            f"({vocab_size})"
+        )
+    return settings
 
 
 def continuation(
-    checkpoint: Checkpoint, prompt: str, settings: Settings, usual_length: int
+    checkpoint: Checkpoint, prompt: str, settings: Settings
 ) -> Iterator[str]:
     """Yield the text after the prompt piece by piece, as it is generated.
 
     Raises:
-        ValueError: at once, if the prompt cannot be encoded or a setting is out of its
-            range.
+        ValueError: at once, if the prompt is empty or cannot be encoded, or the length
+            is out of its range.
     """
-    tokenizer, length = checkpoint.tokenizer, settings.length
-    settings.check(tokenizer.vocab_size)
-    ids = generate(
-        checkpoint.model,
-        tokenizer.encode(prompt),
-        usual_length if length is None else length,
-        temperature=settings.temperature,
-        top_k=settings.top_k or min(DEFAULT_TOP_K, tokenizer.vocab_size),
-        top_p=settings.top_p,
-        greedy=settings.greedy,
-        seed=secrets.randbelow(2**31) if settings.seed is None else settings.seed,
-    )
+    tokenizer, options = checkpoint.tokenizer, asdict(settings)
+    prompt_ids, length = tokenizer.encode(prompt), options.pop("length")
+    ids = generate(checkpoint.model, prompt_ids, length, **options)
     return stream_text(tokenizer, ids)
 
 
 def unknown_words(checkpoint: Checkpoint, prompt: str) -> str:
-    """Return the words of the prompt that the model reads as <unk>, as a list to show.
-
-    It is empty unless the model was trained on words.
-    """
+    """Return the words that a word model reads as <unk>, separated by commas."""
     tokenizer = checkpoint.tokenizer
     if not isinstance(tokenizer, WordTokenizer):
         return ""

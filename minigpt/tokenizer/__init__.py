@@ -1,5 +1,7 @@
 """Turn text into token ids and back: by characters, byte pairs or words."""
 
+# ruff: noqa: F401 (these names are public)
+
 from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, as_ids, visible
 from minigpt.tokenizer.bpe import (
     BPETokenizer,
@@ -19,24 +21,3 @@ from minigpt.tokenizer.vocab_json import (
     train_tokenizer,
 )
 from minigpt.tokenizer.word import WordTokenizer
-
-__all__ = [
-    "MAX_VOCAB_SIZE",
-    "BPETokenizer",
-    "CharTokenizer",
-    "Tokenizer",
-    "WordTokenizer",
-    "as_ids",
-    "byte_ids",
-    "count_pairs",
-    "learn_merges",
-    "load_tokenizer",
-    "merge_pair",
-    "most_frequent",
-    "split_words",
-    "stream_text",
-    "tokenizer_from_dict",
-    "tokenizer_to_json",
-    "train_tokenizer",
-    "visible",
-]

@@ -1,7 +1,6 @@
 """Define the interface of all tokenizers, and check their arguments."""
 
 import reprlib
-import unicodedata
 from collections.abc import Iterable
 from numbers import Integral
 from operator import index
@@ -15,21 +14,32 @@ class Tokenizer(Protocol):
     """The interface of all tokenizers: text to token ids and back."""
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the text."""
+        """Return the ids of the text.
+
+        Raises:
+            ValueError: the text cannot be encoded.
+        """
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, any one-dimensional integers."""
+        """Return the text of the ids, any one-dimensional integers.
+
+        Raises:
+            ValueError: they are not integers, or one of them is not below `vocab_size`.
+        """
 
     def to_dict(self) -> dict[str, Any]:
-        """Return strings, ints and lists from which the tokenizer can be rebuilt."""
+        """Return the fields that `tokenizer_from_dict` rebuilds the tokenizer from."""
 
     @property
     def vocab_size(self) -> int:
-        """V, how many different tokens there are."""
+        """V, the number of different tokens."""
 
     @property
     def tokens(self) -> list[str]:
-        """One string per id, to be shown to people (see `visible`)."""
+        """One string per id, as it is shown to people (see `visible`)."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.vocab_size} tokens>"
 
 
 def visible(text: str) -> str:
@@ -38,32 +48,15 @@ def visible(text: str) -> str:
     >>> visible("to be,\n\tor\0")
     'to␣be,⏎\\tor\\x00'
     """
-    return "".join(_visible_character(c) for c in text)
-
-
-def _visible_character(character: str) -> str:
-    if character in " \n":
-        return "␣" if character == " " else "⏎"
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def describe_character(character: str) -> str:
-    """Return the character, its code point and its Unicode name on one line.
-
-    >>> print(describe_character("é"))
-    'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE)
-    """
-    name = unicodedata.name(character, "")
-    return f"{character!r} ({f'U+{ord(character):04X} {name}'.rstrip()})"
+    marked = text.replace(" ", "␣").replace("\n", "⏎")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
+        for c in marked
+    )
 
 
 def check_text(text: str) -> None:
-    """Raise ValueError unless the text is a string that UTF-8 can store.
-
-    Python strings can hold half a surrogate pair, UTF-8 files and bytes cannot.
-    """
+    """Raise ValueError unless the text is a string that UTF-8 can store."""
     if not isinstance(text, str):
         raise ValueError(f"a text must be a string, not {reprlib.repr(text)}")
     try:
@@ -76,33 +69,26 @@ def check_text(text: str) -> None:
 
 
 def as_ids(ids: Any) -> list[int]:
-    """Return any one-dimensional integers as a list of ints.
-
-    Args:
-        ids: a list, tuple, range, iterator, NumPy array or tensor.
+    """Return a list, iterator, NumPy array or tensor of integers as a list of ints.
 
     Raises:
-        ValueError: they are not one-dimensional, or not integers.
+        ValueError: the ids are not one-dimensional, or not integers.
     """
-    shape = tuple(getattr(ids, "shape", [1]))
-    what = reprlib.repr(ids) if len(shape) == 1 else f"of shape {shape}"
     try:
         values = ids.tolist() if hasattr(ids, "tolist") else list(ids)
         if not isinstance(values, list) or any(isinstance(i, bool) for i in values):
             raise TypeError
         return [index(i) for i in values]
     except TypeError:
+        shape = tuple(getattr(ids, "shape", [1]))
+        what = reprlib.repr(ids) if len(shape) == 1 else f"of shape {shape}"
         raise ValueError(
             f"ids must be whole numbers in one dimension, not {what}"
         ) from None
 
 
 def known_ids(ids: Any, vocab_size: int) -> list[int]:
-    """Return the ids as a list of ints.
-
-    Raises:
-        ValueError: they are not integers, or one of them is not below vocab_size.
-    """
+    """Return `as_ids(ids)`, or raise ValueError if one is not below vocab_size."""
     ids = as_ids(ids)
     for position, i in enumerate(ids):
         if not 0 <= i < vocab_size:

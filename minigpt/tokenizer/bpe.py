@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from minigpt.tokenizer.base import (
+    Tokenizer,
     as_ids,
     check_text,
     check_vocab_size,
@@ -43,18 +44,17 @@ def byte_ids(text: str) -> list[int]:
     return list(text.encode("utf-8").translate(_ID_OF_BYTE))
 
 
-class BPETokenizer:
+class BPETokenizer(Tokenizer):
     """Byte-pair encoding: one token per byte, and one for each merge of two tokens.
 
     Every text can be encoded, because every byte has an id. Ids, merges and their order
     are those of Hugging Face's `tokenizers` trained like GPT-2 (`ByteLevel`).
-    Sources: Sennrich et al. (2016), Radford et al. (2019).
 
     Args:
         merges: the pair of ids that makes token 256, the one for 257, and so on.
 
     Raises:
-        ValueError: a merge has an id that does not exist yet or results in a token that
+        ValueError: a merge has an id that does not exist yet, or makes a token that
             exists already, or there are too many merges.
 
     >>> tokenizer = BPETokenizer.train("low lower lowest slow", vocab_size=259)
@@ -67,7 +67,7 @@ class BPETokenizer:
     """
 
     def __init__(self, merges: Iterable[Pair]) -> None:
-        self.merges = [_as_pair(merge) for merge in merges]
+        self.merges = list(map(_as_pair, merges))
         check_vocab_size(self.vocab_size, smallest=256)
         self._bytes = _bytes_of_tokens(self.merges)
         self._new_ids = {pair: 256 + n for n, pair in enumerate(self.merges)}
@@ -75,12 +75,10 @@ class BPETokenizer:
 
     @classmethod
     def train(cls, text: str, vocab_size: int = 1000) -> "BPETokenizer":
-        """Return a tokenizer trained on the text.
-
-        It has fewer than vocab_size tokens if the text has no more pairs to merge.
+        """Return a tokenizer trained on the text, with at most vocab_size tokens.
 
         Raises:
-            ValueError: vocab_size is below 256 or above 65,536, or the text is not a
+            ValueError: vocab_size is not from 256 to 65,536, or the text is not a
                 string that UTF-8 can store.
         """
         check_vocab_size(vocab_size, smallest=256)
@@ -91,7 +89,6 @@ class BPETokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of tokens: 256 and one per merge."""
         return 256 + len(self.merges)
 
     @property
@@ -100,47 +97,28 @@ class BPETokenizer:
         return [visible(b.decode("utf-8", "backslashreplace")) for b in self._bytes]
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the text, or raise ValueError at a lone surrogate."""
         check_text(text)
         return [i for word in split_words(text) for i in self._encode_word(word)]
 
     def _encode_word(self, word: str) -> list[int]:
+        """Return the ids after all merges, in the order in which they were learned."""
         ids = self._cache.get(word)
         if ids is None:
-            ids = self._merge(byte_ids(word))
+            ids = byte_ids(word)
+            while known := self._new_ids.keys() & set(pairwise(ids)):
+                pair = min(known, key=self._new_ids.__getitem__)
+                ids = merge_pair(ids, pair, self._new_ids[pair])
             if len(self._cache) < MAX_CACHED_WORDS:
                 self._cache[word] = ids
         return ids
 
-    def _merge(self, ids: list[int]) -> list[int]:
-        """Return the ids after all merges, in the order in which they were learned."""
-        while known := self._new_ids.keys() & set(pairwise(ids)):
-            pair = min(known, key=self._new_ids.__getitem__)
-            ids = merge_pair(ids, pair, self._new_ids[pair])
-        return ids
-
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, or raise ValueError at one out of range.
-
-        Bytes that are no UTF-8, such as half a character at the end, become "�".
-        """
+        """Return the text of the ids; bytes that are not UTF-8 become "�"."""
         tokens = [self._bytes[i] for i in known_ids(ids, self.vocab_size)]
         return b"".join(tokens).decode("utf-8", "replace")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
         return {"type": "bpe", "merges": [list(pair) for pair in self.merges]}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "BPETokenizer":
-        """Return the tokenizer of a `to_dict`, or raise ValueError."""
-        merges = fields.get("merges")
-        if not isinstance(merges, list):
-            raise ValueError('"merges" must be a list of pairs of ids')
-        return cls(merges)
-
-    def __repr__(self) -> str:
-        return f"<BPETokenizer of {self.vocab_size} tokens>"
 
 
 def _as_pair(merge: Any) -> Pair:
@@ -161,15 +139,16 @@ def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
                 f"merge {first} {second} makes token {new_id}, "
                 f"so its ids must be from 0 to {new_id - 1}"
             )
-        total += len(tokens[first]) + len(tokens[second])
+        token = tokens[first] + tokens[second]
+        total += len(token)
         if total > MAX_BYTES:
             raise ValueError(f"the tokens hold more than {MAX_BYTES:,} bytes together")
-        tokens.append(tokens[first] + tokens[second])
-        if tokens[-1] in seen:
+        if token in seen:
             raise ValueError(
                 f"merge {first} {second} makes a token that exists already"
             )
-        seen.add(tokens[-1])
+        tokens.append(token)
+        seen.add(token)
     return tokens
 
 
@@ -191,9 +170,6 @@ def most_frequent(counts: Counter[Pair]) -> Pair:
 
     >>> most_frequent(Counter({(7, 1): 5, (2, 9): 5, (2, 3): 4}))
     (2, 9)
-
-    Raises:
-        ValueError: there are no pairs.
     """
     highest = max(counts.values())
     return min(pair for pair, count in counts.items() if count == highest)
@@ -220,8 +196,8 @@ def merge_pair(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
 def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pair]:
     """Return the pairs to merge, in order; first_id is the id of the first merge.
 
-    There are fewer than n_merges if no word has a pair left. The pairs are counted only
-    once: a merge updates the counts in the words that contain its pair.
+    There are fewer than n_merges if no word has a pair left. Each merge updates the
+    counts of the words that contain its pair, so that pairs are counted only once.
 
     >>> learn_merges([([1, 2, 1, 2], 10), ([2, 1], 1)], n_merges=9, first_id=3)
     [(1, 2), (3, 3), (2, 1)]
@@ -233,7 +209,7 @@ def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pa
         for pair in pairwise(ids):
             holders[pair].add(index)
     merges: list[Pair] = []
-    while counts and len(merges) < n_merges:
+    while any(counts.values()) and len(merges) < n_merges:
         pair = most_frequent(counts)
         new_id = first_id + len(merges)
         merges.append(pair)
@@ -242,10 +218,10 @@ def learn_merges(words: Iterable[Word], n_merges: int, first_id: int) -> list[Pa
             merged = merge_pair(ids, pair, new_id)
             words[index] = merged, count
             for old, new in _changed_pairs(merged, pair, new_id):
-                _subtract(counts, old, count)
+                counts[old] -= count
                 counts[new] += count
                 holders[new].add(index)
-        counts.pop(pair, None)
+        del counts[pair]
     return merges
 
 
@@ -259,12 +235,6 @@ def _changed_pairs(
             old_left = second if left == new_id else left
             old_right = first if right == new_id else right
             yield (old_left, old_right), (left, right)
-
-
-def _subtract(counts: Counter[Pair], pair: Pair, count: int) -> None:
-    counts[pair] -= count
-    if not counts[pair]:
-        del counts[pair]
 
 
 # GPT-2's pattern, in which \p{L} and \p{N}, which `re` lacks, are ASCII letters and

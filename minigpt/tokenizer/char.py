@@ -1,27 +1,26 @@
 """Tokenize a text by characters."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
-from unicodedata import normalize
 
 from minigpt.tokenizer.base import (
     MAX_VOCAB_SIZE,
+    Tokenizer,
     check_text,
-    describe_character,
     known_ids,
     visible,
 )
 
 
-class CharTokenizer:
+class CharTokenizer(Tokenizer):
     """One token per character; a character outside the vocabulary is an error.
 
     Args:
         characters: the vocabulary, the character with id 0 first.
 
     Raises:
-        ValueError: there are no characters, one comes twice, or there are more than
-            65,536.
+        ValueError: there are none, more than 65,536, or two that are the same.
 
     >>> tokenizer = CharTokenizer.from_text("hello")
     >>> tokenizer.characters
@@ -54,12 +53,10 @@ class CharTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of different characters."""
         return len(self.characters)
 
     @property
     def tokens(self) -> list[str]:
-        """The characters, with spaces and line ends made visible."""
         return [visible(character) for character in self.characters]
 
     def encode(self, text: str) -> list[int]:
@@ -73,32 +70,25 @@ class CharTokenizer:
         """
         check_text(text)
         if not self._ids.keys() >= set(text):
-            text = normalize("NFC", text)
+            text = unicodedata.normalize("NFC", text)
         try:
             return [self._ids[character] for character in text]
         except KeyError:
             position = next(i for i, c in enumerate(text) if c not in self._ids)
             raise ValueError(
-                f"unknown character {describe_character(text[position])} at position "
+                f"unknown character {_describe(text[position])} at position "
                 f"{position}: it is not in the vocabulary of this tokenizer; remove "
                 "it, or prepare a text that has it"
             ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, or raise ValueError at one out of range."""
         return "".join([self.characters[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
         return {"type": "char", "characters": self.characters}
 
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "CharTokenizer":
-        """Return the tokenizer of a `to_dict`, or raise ValueError."""
-        characters = fields.get("characters")
-        if not isinstance(characters, str):
-            raise ValueError('"characters" must be a string')
-        return cls(characters)
 
-    def __repr__(self) -> str:
-        return f"<CharTokenizer of {self.vocab_size} tokens>"
+def _describe(character: str) -> str:
+    """Return 'é' (U+00E9 LATIN SMALL LETTER E WITH ACUTE), for example."""
+    code_point = f"U+{ord(character):04X} {unicodedata.name(character, '')}"
+    return f"{character!r} ({code_point.rstrip()})"

@@ -1,6 +1,8 @@
 """Train a tokenizer of any kind, write it as `vocab.json` and read it again."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,18 @@ from minigpt.tokenizer.bpe import BPETokenizer
 from minigpt.tokenizer.char import CharTokenizer
 from minigpt.tokenizer.word import WordTokenizer
 
-KINDS: dict[str, type[CharTokenizer | BPETokenizer | WordTokenizer]] = {
-    "char": CharTokenizer,
-    "bpe": BPETokenizer,
-    "word": WordTokenizer,
+# The class of each kind, and the name and type of the field that it is rebuilt from.
+KINDS: dict[str, tuple[Callable[[Any], Tokenizer], str, type, str]] = {
+    "char": (CharTokenizer, "characters", str, "a string"),
+    "bpe": (BPETokenizer, "merges", list, "a list of pairs of ids"),
+    "word": (WordTokenizer, "words", list, "a list of strings"),
 }
 
 
 def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Tokenizer:
-    """Return a tokenizer of that kind, trained on the text.
+    """Return a "char", "bpe" or "word" tokenizer that is trained on the text.
 
     Args:
-        kind: "char", "bpe" or "word".
-        text: the text to train on.
         vocab_size: the largest number of tokens; None for 1000 (bpe) or 5000 (word).
             The characters of the text decide the size of a char tokenizer.
 
@@ -30,11 +31,12 @@ def train_tokenizer(kind: str, text: str, vocab_size: int | None = None) -> Toke
             empty.
     """
     _check_kind(kind)
+    size = {} if vocab_size is None else {"vocab_size": vocab_size}
     if kind == "bpe":
-        return BPETokenizer.train(text, 1000 if vocab_size is None else vocab_size)
+        return BPETokenizer.train(text, **size)
     if kind == "word":
-        return WordTokenizer.from_text(text, 5000 if vocab_size is None else vocab_size)
-    if vocab_size is not None:
+        return WordTokenizer.from_text(text, **size)
+    if size:
         raise ValueError(
             "the characters of the text decide the vocabulary size of a char "
             f"tokenizer: leave out the {vocab_size}, or use bpe or word"
@@ -61,7 +63,10 @@ def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
             f"a tokenizer is stored as a dict, not {type(fields).__name__}"
         )
     _check_kind(fields.get("type"))
-    return KINDS[fields["type"]].from_dict(fields)
+    make, name, kind, description = KINDS[fields["type"]]
+    if not isinstance(fields.get(name), kind):
+        raise ValueError(f'"{name}" must be {description}')
+    return make(fields[name])
 
 
 def tokenizer_to_json(tokenizer: Tokenizer) -> str:
@@ -76,19 +81,8 @@ def tokenizer_to_json(tokenizer: Tokenizer) -> str:
      ]
     }
     """
-    fields = [
-        f"{json.dumps(name)}: {_to_json(value)}"
-        for name, value in tokenizer.to_dict().items()
-    ]
-    return "{\n " + ",\n ".join(fields) + "\n}"
-
-
-def _to_json(value: object) -> str:
-    """Return the value as JSON, each entry of a list on a line of its own."""
-    if isinstance(value, list) and value:
-        entries = [json.dumps(entry, ensure_ascii=False) for entry in value]
-        return "[\n  " + ",\n  ".join(entries) + "\n ]"
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(tokenizer.to_dict(), indent=1, ensure_ascii=False)
+    return re.sub(r"\[\n +(\d+),\n +(\d+)\n +\]", r"[\1, \2]", text)
 
 
 def load_tokenizer(path: str | Path) -> Tokenizer:

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from unicodedata import is_normalized, normalize
 
-from minigpt.tokenizer.base import check_text, check_vocab_size, known_ids, visible
+from minigpt.tokenizer.base import (
+    Tokenizer,
+    check_text,
+    check_vocab_size,
+    known_ids,
+    visible,
+)
 
 UNKNOWN = "<unk>"
 
@@ -14,7 +20,7 @@ UNKNOWN = "<unk>"
 _PIECE = re.compile(r"\w+(?:['’]\w+)*|\s+|[^\w\s]")
 
 
-class WordTokenizer:
+class WordTokenizer(Tokenizer):
     """One token per word, run of spaces or punctuation mark.
 
     A text whose words are all in the vocabulary can be restored exactly. Any other word
@@ -52,14 +58,12 @@ class WordTokenizer:
 
     @classmethod
     def from_text(cls, text: str, vocab_size: int = 5000) -> "WordTokenizer":
-        """Return a tokenizer for the most frequent words of the text and "<unk>".
+        """Return a tokenizer for "<unk>" and the most frequent words of the text.
 
-        Of equally frequent words the first in sorted order are kept. The vocabulary is
-        smaller than vocab_size if the text has fewer words.
+        Of equally frequent words the first in sorted order are kept.
 
         Raises:
-            ValueError: the text is empty or holds a lone surrogate, or vocab_size is
-                below 2 or above 65,536.
+            ValueError: the text is empty, or vocab_size is not from 2 to 65,536.
         """
         check_vocab_size(vocab_size, smallest=2)
         check_text(text)
@@ -71,12 +75,10 @@ class WordTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of different words, "<unk>" included."""
         return len(self.words)
 
     @property
     def tokens(self) -> list[str]:
-        """The words, with spaces and line ends made visible."""
         return [visible(word) for word in self.words]
 
     def encode(self, text: str) -> list[int]:
@@ -102,20 +104,7 @@ class WordTokenizer:
         return _PIECE.findall(normalize("NFC", text))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of the ids, or raise ValueError at one out of range."""
         return "".join([self.words[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_dict` rebuilds the tokenizer from."""
         return {"type": "word", "words": list(self.words)}
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> "WordTokenizer":
-        """Return the tokenizer of a `to_dict`, or raise ValueError."""
-        words = fields.get("words")
-        if not isinstance(words, list):
-            raise ValueError('"words" must be a list of strings')
-        return cls(words)
-
-    def __repr__(self) -> str:
-        return f"<WordTokenizer of {self.vocab_size} tokens>"
