@@ -5,7 +5,7 @@ been checked.
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from minigpt.atomic import write_whole
-from minigpt.config import GPTConfig, TrainConfig
+from minigpt.config import LARGEST, GPTConfig, TrainConfig
 from minigpt.device import find_device
 from minigpt.distributed import unwrap
 from minigpt.model import GPT
@@ -159,19 +159,14 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a minigpt checkpoint: use another one")
-    _check_version(path, content)
-    return content
-
-
-def _check_version(path: Path, content: dict[str, Any]) -> None:
-    version, config = content.get("version"), content.get("model_config")
+    version = content.get("version")
     # In version 1 the rotary embedding of modern models had other frequencies.
-    modern = isinstance(config, dict) and config.get("modern")
-    if version != VERSION and (version != 1 or modern):
+    if version != VERSION and (version != 1 or content["model_config"]["modern"]):
         raise ValueError(
             f"{path} has format version {version!r}, and this program reads {VERSION}: "
             "train again, or use the minigpt that saved it"
         )
+    return content
 
 
 def _check_archive(path: Path) -> None:
@@ -194,7 +189,8 @@ def _rebuild(content: dict[str, Any]) -> Checkpoint:
     model.load_state_dict({name: w.float() for name, w in weights.items()})
     training = _rebuild_training(content["training"])
     if training is not None:
-        _check_plain(_tensors(training.optimizer))
+        for moments in training.optimizer["state"].values():
+            _check_plain(moments.values())
     return Checkpoint(model.eval(), tokenizer, training)
 
 
@@ -224,7 +220,7 @@ def _new_model(config: GPTConfig) -> GPT:
         return GPT(config)
 
 
-def _check_plain(tensors: Any) -> None:
+def _check_plain(tensors: Iterable[Tensor]) -> None:
     """Raise ValueError unless all are dense floating-point tensors in memory."""
     for tensor in tensors:
         dense = tensor.layout is torch.strided and not tensor.is_meta
@@ -232,29 +228,17 @@ def _check_plain(tensors: Any) -> None:
             raise ValueError("it holds tensors that are not plain numbers")
 
 
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """Yield every tensor inside nested dicts and lists."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, dict):
-        yield from _tensors(list(tree.values()))
-    elif isinstance(tree, list | tuple):
-        for branch in tree:
-            yield from _tensors(branch)
-
-
 def _rebuild_training(content: dict[str, Any] | None) -> TrainingState | None:
     if content is None:
         return None
     state = TrainingState(**{**content, "config": TrainConfig(**content["config"])})
-    ids_are_strings = all(isinstance(i, str) for i in (state.run_id, state.text_id))
-    counted = type(state.iteration) is int and state.iteration >= 0
-    measured = all(
-        type(iteration) is int and isinstance(loss, float)
-        for iteration, loss in state.val_losses
+    numbers = (state.iteration, *(i for i, _ in state.val_losses))
+    losses = (state.seconds, *(loss for _, loss in state.val_losses))
+    plain = (
+        all(type(n) is int and 0 <= n <= LARGEST for n in numbers)
+        and all(isinstance(x, float) for x in losses)
+        and all(isinstance(x, str) for x in (state.run_id, state.text_id))
     )
-    timed = isinstance(state.seconds, float) and state.seconds >= 0
-    plain = ids_are_strings and counted and measured and timed
     if not plain or not isinstance(state.optimizer, dict):
         raise ValueError("what it says about its training makes no sense")
     return state
