@@ -40,11 +40,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def text(value: Any, digits: int = 3) -> str:
-    """Return a value as a learner would write it, tensors as lists.
-
-    >>> text(torch.tensor([2 / 3, 1 / 3, 0]))
-    '[0.667, 0.333, 0]'
-    """
+    """Return a value as a learner would write it: "[0.667, 0.333, 0]" for a tensor."""
     if isinstance(value, Tensor):
         return text(value.tolist(), digits)
     if isinstance(value, float):
@@ -62,10 +58,7 @@ def is_short(value: Any) -> bool:
 
 
 def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:
-    """Return the arguments in words: "logits = [2, 1, 0] and k = 2".
-
-    Functions among them are left out.
-    """
+    """Return the arguments but functions: "logits = [2, 1, 0] and k = 2"."""
     parts = []
     for name, value in zip(inspect.signature(function).parameters, case, strict=True):
         if callable(value):
@@ -82,11 +75,9 @@ def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:
 def misfit(
     got: Any, right: Any, what: str = "the result", parts: tuple[str, ...] = ()
 ) -> str:
-    """Return what is wrong with a result's type or shape, "" if nothing is.
+    """Return what is wrong with the type or shape of a result, "" if nothing is.
 
-    Args:
-        what: what the result is called.
-        parts: what its parts are called, if the right result is a tuple.
+    The result is called `what`, and if it is a tuple, its elements `parts`.
     """
     if isinstance(right, Raised):
         return f"your function should raise {right.name}, not return {text(got)}"

@@ -2,7 +2,7 @@
 
 An exercise is its right answer, decorated:
 
-    @exercise("05.temperature", "You forgot ...", wrong_way, cases=[...], praise="")
+    @exercise("You forgot ...", wrong_way, cases=[...], praise="Well done.")
     def temperature(logits, temperature):
         return (logits / temperature).softmax(dim=0)
 """
@@ -22,6 +22,7 @@ from minigpt.course.exercises.explain import Raised, arguments, misfit, same
 from minigpt.course.exercises.verdict import EXERCISES, Exercise, Mistake
 
 Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 Case = tuple[Any, ...]
 
 
@@ -31,18 +32,15 @@ class Task:
 
     Attributes:
         right: the right function.
-        cases: the arguments of each call. Together they must tell the wrong ways
-            apart; one of them should be short enough to be shown.
+        cases: the arguments of each call, such that no two wrong ways agree on all.
         also_right: other functions whose results are right, too.
-        wrong_ways: known wrong functions, each under the sentence that names its
-            mistake. They take the arguments of `right` and are tried in order.
-        errors: sentences for exceptions, each under a part of "Type: message".
+        wrong_ways: wrong functions by the sentence that names their mistake.
+        errors: sentences for exceptions, by a part of "Type: message".
         types: sentences for results of a wrong type.
         parts: what the results are called, if there are several.
         accept: converts results that are also right in another form.
         otherwise: said before the example if no known wrong way gives the results.
-        edges: further cases under the sentence that states their rule; they are tried
-            when all other cases are right.
+        edges: cases by the sentence that states their rule, tried after all others.
         gradients: whether gradients must flow back to the arguments.
         by_hand: names of functions that would do the work for the learner.
         then: one more test, if all else is right.
@@ -81,10 +79,11 @@ class Outcome:
         return self.same(right) and not misfit(self.result, right.result)
 
 
-def exercise(
-    name: str, *mistakes: Any, praise: str, **options: Any
-) -> Callable[[Function], Function]:
+def exercise(*mistakes: Any, praise: str, **options: Any) -> Decorator:
     """Register the decorated function as the right answer of an exercise.
+
+    The exercise has the name of the function and the number of the lesson's module:
+    `mask` in lesson02.py is "02.mask".
 
     Args:
         mistakes: sentences that name a mistake, each followed by a function that makes
@@ -95,13 +94,14 @@ def exercise(
     def register(right: Function) -> Function:
         wrong_ways = dict(zip(mistakes[::2], mistakes[1::2], strict=True))
         task = Task(right, wrong_ways=wrong_ways, **options)
+        name = f"{right.__module__[-2:]}.{right.__name__}"
         EXERCISES[name] = Exercise(praise, lambda it: judge(it, task), task=task)
         return right
 
     return register
 
 
-def draw(*shape: int, seed: int, below: int | None = None) -> Tensor:
+def noise(*shape: int, seed: int, below: int | None = None) -> Tensor:
     """Return random numbers: normal ones, or integers from 0 to `below` - 1."""
     generator = torch.Generator().manual_seed(seed)
     if below is None:
@@ -227,7 +227,7 @@ def _gradients(function: Function, task: Task) -> list[Tensor | None]:
     with torch.enable_grad():  # an answer may have switched it off
         result = function(*given)
     if isinstance(result, Tensor) and result.requires_grad:
-        (result * draw(*result.shape, seed=0)).sum().backward()
+        (result * noise(*result.shape, seed=0)).sum().backward()
     return [one.grad for one in tensors]
 
 

@@ -7,7 +7,6 @@ from minigpt.course.exercises.verdict import Mistake
 
 
 @exercise(
-    "00.next_letter",
     "You returned the letter unchanged.",
     lambda letter: letter,
     "You returned the letter before it.",
@@ -18,21 +17,19 @@ from minigpt.course.exercises.verdict import Mistake
     praise="Every letter became the one after it in the alphabet.",
 )
 def next_letter(letter: str) -> str:
-    """Return the next letter of the alphabet, and a after z."""
     return "a" if letter == "z" else chr(ord(letter) + 1)
 
 
 @exercise(
-    "00.followers",
-    "You listed the letters before it; list the letters after it.",
+    "You listed the letters before it; list the ones that come after it.",
     lambda text, letter: [a for a, b in pairwise(text) if b == letter],
-    "You looked at the first place only; look at every place.",
+    "You looked only at the first place; look at every place.",
     lambda text, letter: followers(text, letter)[:1],
     "A text is not a circle: nothing comes after its last letter.",
     lambda text, letter: followers(text + text[:1], letter),
-    "You listed each follower once; list it as often as it comes.",
+    "You listed each follower once; list it as often as it occurs.",
     lambda text, letter: list(dict.fromkeys(followers(text, letter))),
-    "A set holds each follower once; list it as often as it comes.",
+    "A set holds each follower once; list it as often as it occurs.",
     lambda text, letter: list(set(followers(text, letter))),
     "Your list is in alphabetical order; keep the order of the text.",
     lambda text, letter: sorted(followers(text, letter)),
@@ -47,66 +44,56 @@ def next_letter(letter: str) -> str:
     errors={"IndexError": "You looked past the end: nothing follows the last letter."},
 )
 def followers(text: str, letter: str) -> list[str]:
-    """Return the list of all letters that come right after this one in the text."""
     return [b for a, b in pairwise(text) if a == letter]
 
 
 @exercise(
-    "00.likeliest",
-    "That is the last of them in the alphabet, not the most frequent.",
+    "That is the last letter in alphabetical order, not the most frequent one.",
     max,
-    "That is the first of them in the alphabet, not the most frequent.",
+    "That is the first letter in alphabetical order, not the most frequent one.",
     min,
-    "That is the first letter of the list, not the most frequent.",
+    "That is the first letter of the list, not the most frequent one.",
     lambda letters: letters[0],
-    "That is the last letter of the list, not the most frequent.",
+    "That is the last letter of the list, not the most frequent one.",
     lambda letters: letters[-1],
-    "That is the rarest letter, not the most frequent.",
+    "That is the rarest letter, not the most frequent one.",
     lambda letters: min(letters, key=letters.count),
     cases=[(list(word),) for word in ("nbbanan", "xaab", "cabbbz", "q", "zzya")],
     praise="The most frequent letter wins.",
     types={
-        int: "You returned how often it comes; return the letter itself.",
-        (tuple, list): (
-            "Return the letter alone, not a list, and not a pair with its count."
-        ),
+        int: "You returned how often a letter occurs; return the letter itself.",
+        (tuple, list): "Return the letter alone, without a list or a count around it.",
     },
 )
 def likeliest(letters: list[str]) -> str:
-    """Return the letter that is in the list most often."""
     return max(letters, key=letters.count)
 
 
-def _next_in_circle(letter: str) -> str:
-    """Return the next letter of a text that goes around in one of three circles."""
+def _circle(letter: str) -> str:
+    """Return the letter after this one in one of three circles, for `write`."""
     if not isinstance(letter, str) or len(letter) != 1:
         raise Mistake(
-            f"next_letter received {letter!r}; give it the last letter alone, text[-1]."
+            f"next_letter received {letter!r}; pass it only the last letter, text[-1]."
         )
     circle = next(circle for circle in ("abcdefgh", "qwe", "no") if letter in circle)
     return circle[(circle.index(letter) + 1) % len(circle)]
 
 
 @exercise(
-    "00.write",
-    "You always asked what follows the start; ask about the newest letter.",
+    "You kept asking what follows the start; ask about the newest letter.",
     lambda start, length, f: start + f(start[-1]) * (length - len(start)),
-    "You added `length` letters, but length counts the start as well.",
+    "You added `length` letters, but `length` includes the start.",
     lambda start, length, f: write(start, len(start) + length, f),
     "The start is missing from your text.",
     lambda start, length, f: write(start, len(start) + length, f)[len(start) :],
     "You added nothing to the start.",
     lambda start, length, f: start,
-    "You added only one letter; go on until the text is long enough.",
+    "You added only one letter; continue until the text is long enough.",
     lambda start, length, f: start + f(start[-1]),
-    cases=[
-        (start, length, _next_in_circle)
-        for start, length in (("a", 5), ("w", 6), ("cd", 7), ("n", 4))
-    ],
+    cases=[(*case, _circle) for case in (("a", 5), ("w", 6), ("cd", 7), ("n", 4))],
     praise="It writes! The same loop drives every GPT.",
 )
 def write(start: str, length: int, next_letter: Function) -> str:
-    """Return the start, continued to `length` letters by `next_letter`."""
     text = start
     while len(text) < length:
         text += next_letter(text[-1])

@@ -4,26 +4,23 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, tensor
 from torch.nn import functional as F
 
-from minigpt.course.exercises.judge import Function, draw, exercise, number
+from minigpt.course.exercises.judge import Function, exercise, noise, number
 
 EPS = 1e-5
-GAIN, BIAS = draw(4, seed=3), draw(4, seed=4)
-
-SHAPES = ((3, 3), (2, 5), (4, 2))
-TOKENS, PLACES = draw(7, 4, seed=0), draw(8, 4, seed=1)
-SMALL_PLACES = torch.tensor([[10.0, 20], [30, 40], [50, 60]])
+GAIN, BIAS = noise(4, seed=3), noise(4, seed=4)
+TOKENS, PLACES = noise(7, 4, seed=0), noise(8, 4, seed=1)
+SMALL_PLACES = tensor([[10.0, 20], [30, 40], [50, 60]])
 
 
 @exercise(
-    "03.embed",
-    "The positions are missing; those are the rows of the tokens alone.",
+    "The positions are missing; those are only the rows of the tokens.",
     lambda ids, tokens, positions: tokens[ids],
-    "The tokens are missing; those are the rows of the positions alone.",
+    "The tokens are missing; those are only the rows of the positions.",
     lambda ids, tokens, positions: positions[: ids.shape[1]],
-    "You picked the positions' rows by the ids; position t always takes row t.",
+    "You picked the rows of the positions by the ids; position t takes row t.",
     lambda ids, tokens, positions: tokens[ids] + positions[ids],
     "Every position got row 0; position t takes row t.",
     lambda ids, tokens, positions: tokens[ids] + positions[0],
@@ -42,93 +39,75 @@ SMALL_PLACES = torch.tensor([[10.0, 20], [30, 40], [50, 60]])
     "You multiplied tokens and positions; add them.",
     lambda ids, tokens, positions: tokens[ids] * positions[: ids.shape[1]],
     "You put tokens and positions side by side; add them, and C stays C.",
-    lambda ids, tokens, positions: torch.cat(
-        [tokens[ids], positions[: ids.shape[1]].expand(len(ids), -1, -1)], dim=-1
-    ),
+    lambda ids, t, p: torch.cat([t[ids], p[torch.arange(ids.shape[1]) + 0 * ids]], 2),
     cases=[
-        *((draw(*shape, seed=2, below=7), TOKENS, PLACES) for shape in SHAPES),
-        (torch.tensor([[1, 0]]), torch.tensor([[1.0, 2], [3, 4]]), SMALL_PLACES),
+        *((noise(3, T, seed=2, below=7), TOKENS, PLACES) for T in (3, 5, 2)),
+        (tensor([[1, 0]]), tensor([[1.0, 2], [3, 4]]), SMALL_PLACES),
     ],
     praise="Each position holds the row of its token plus its own.",
     errors={"must match the size": "Cut the position table to its first T rows."},
     gradients=True,
 )
 def embed(ids: Tensor, token_table: Tensor, position_table: Tensor) -> Tensor:
-    """Return what enters the first block, (B, T, C), for ids (B, T)."""
     return token_table[ids] + position_table[: ids.shape[1]]
 
 
-def _norm(x: Tensor, axis: int | tuple[int, ...] = -1, correction: int = 0) -> Tensor:
-    mean = x.mean(dim=axis, keepdim=True)
-    variance = x.var(dim=axis, keepdim=True, correction=correction)
-    return (x - mean) / (variance + EPS).sqrt()
-
-
-def _centred(x: Tensor) -> Tensor:
-    return x - x.mean(dim=-1, keepdim=True)
-
-
-def _std(x: Tensor) -> Tensor:
-    return x.std(dim=-1, keepdim=True, correction=0)
+def _norm(x: Tensor, axis: Any = -1, power: float = 0.5, **how: Any) -> Tensor:
+    """Return x / std along an axis, or x / std ** (2 * power)."""
+    eps, correction = how.get("eps", EPS), how.get("correction", 0)
+    variance = x.var(axis, correction=correction, keepdim=True)
+    return (x - x.mean(axis, keepdim=True)) / (variance + eps) ** power
 
 
 @exercise(
-    "03.layer_norm",
     "You divided the variance by C - 1, torch's default; LayerNorm divides by C.",
-    lambda x, gain, bias: _norm(x, correction=1) * gain + bias,
+    lambda x, g, b: _norm(x, correction=1) * g + b,
     "You normalised along the positions; normalise each one along its channels.",
-    lambda x, gain, bias: _norm(x, 1) * gain + bias,
+    lambda x, g, b: _norm(x, 1) * g + b,
     "You normalised along the batch; normalise each position along its channels.",
-    lambda x, gain, bias: _norm(x, 0) * gain + bias,
-    "You took one mean and variance of all numbers; each position has its own.",
-    lambda x, gain, bias: _norm(x, (0, 1, 2)) * gain + bias,
-    "You took one mean and variance of a whole sentence; each position has its own.",
-    lambda x, gain, bias: _norm(x, (1, 2)) * gain + bias,
-    "eps is missing, so a position whose channels are all equal is divided by zero.",
-    lambda x, gain, bias: _centred(x) / _std(x) * gain + bias,
+    lambda x, g, b: _norm(x, 0) * g + b,
+    "You took one mean and variance for all numbers; each position has its own.",
+    lambda x, g, b: _norm(x, (0, 1, 2)) * g + b,
+    "You took one mean and variance per sentence; each position has its own.",
+    lambda x, g, b: _norm(x, (1, 2)) * g + b,
+    "eps is missing, so a position with equal channels is divided by zero.",
+    lambda x, g, b: _norm(x, eps=0) * g + b,
     "You added eps outside the root; add it to the variance, before the root.",
-    lambda x, gain, bias: _centred(x) / (_std(x) + EPS) * gain + bias,
+    lambda x, g, b: (x - x.mean(-1, True)) / (x.std(-1, False, True) + EPS) * g + b,
     "You divided by the variance; divide by its square root.",
-    lambda x, gain, bias: _centred(x) / (_std(x) ** 2 + EPS) * gain + bias,
+    lambda x, g, b: _norm(x, power=1) * g + b,
     "You did not subtract the mean.",
-    lambda x, gain, bias: x / (_std(x) ** 2 + EPS).sqrt() * gain + bias,
+    lambda x, g, b: x / (x.var(-1, False, True) + EPS).sqrt() * g + b,
     "You subtracted the mean but divided by nothing.",
-    lambda x, gain, bias: _centred(x) * gain + bias,
+    lambda x, g, b: _norm(x, power=0) * g + b,
     "Gain and bias are missing.",
-    lambda x, gain, bias: _norm(x),
+    lambda x, g, b: _norm(x),
     "The gain is missing.",
-    lambda x, gain, bias: _norm(x) + bias,
+    lambda x, g, b: _norm(x) + b,
     "The bias is missing.",
-    lambda x, gain, bias: _norm(x) * gain,
-    "You multiplied the bias by the gain too; first the gain, then add the bias.",
-    lambda x, gain, bias: (_norm(x) + bias) * gain,
-    "You normalised after gain and bias; they come last.",
-    lambda x, gain, bias: _norm(x * gain + bias),
+    lambda x, g, b: _norm(x) * g,
+    "You multiplied the bias by the gain, too; add the bias after the gain.",
+    lambda x, g, b: (_norm(x) + b) * g,
+    "You normalised after gain and bias, but they come last.",
+    lambda x, g, b: _norm(x * g + b),
     "You swapped gain and bias.",
-    lambda x, gain, bias: _norm(x) * bias + gain,
+    lambda x, g, b: _norm(x) * b + g,
     cases=[
-        (draw(2, 3, 4, seed=5) * 3 + 1, GAIN, BIAS),
-        (draw(3, 2, 4, seed=5) * 3 + 1, GAIN, BIAS),
+        *((noise(B, T, 4, seed=5) * 3 + 1, GAIN, BIAS) for B, T in ((2, 3), (3, 2))),
         # So close together that it matters where eps stands, and all equal.
-        (draw(2, 3, 4, seed=6) / 1000, GAIN, BIAS),
-        (torch.full((1, 2, 4), 3.0), GAIN, BIAS),
-        (
-            torch.tensor([[[1.0, 5], [8, 2]]]),
-            torch.tensor([1.0, 2]),
-            torch.tensor([0.0, 3]),
-        ),
+        (noise(2, 3, 4, seed=6) / 1000, GAIN, BIAS),
+        (torch.ones(1, 2, 4), GAIN, BIAS),
+        (tensor([[[1.0, 5], [8, 2]]]), tensor([1.0, 2]), tensor([0.0, 3])),
     ],
     praise="Each position has one scale, then its gain and bias.",
     gradients=True,
     by_hand=("layer_norm", "LayerNorm"),
 )
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-    """Return the LayerNorm of x (B, T, C), same shape."""
     return F.layer_norm(x, gain.shape, gain, bias, EPS)
 
 
 @exercise(
-    "03.gelu",
     "This is Φ(x) alone, the share that passes; multiply x by it.",
     lambda x: (1 + torch.erf(x / math.sqrt(2))) / 2,
     "You did not divide x by √2 inside erf.",
@@ -143,17 +122,18 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     lambda x: x * torch.erf(x / math.sqrt(2)) / 2,
     "You used erf alone, which runs from -1 to 1; the share runs from 0 to 1.",
     lambda x: x * torch.erf(x / math.sqrt(2)),
-    "This is ReLU, which cuts at zero; GELU bends.",
+    "This is ReLU, which has a corner at zero; GELU is smooth.",
     torch.relu,
     "This is SiLU, x times the sigmoid of x; GELU uses Φ.",
     F.silu,
-    "This is x times the sigmoid of 1.702 x, which only comes close to GELU; use Φ.",
+    "x times the sigmoid of 1.702 x only comes close to GELU; use Φ.",
     lambda x: x * torch.sigmoid(1.702 * x),
     "You returned x unchanged.",
     lambda x: x,
     cases=[
-        *[(draw(2, 3, 4, seed=7) * 2,), (torch.linspace(-4, 4, 9),)],
-        (torch.tensor([-1.0, 0, 2]),),
+        (2 * noise(9, 3, seed=7),),
+        (torch.arange(-4.0, 5),),
+        (tensor([-1.0, 0, 2]),),
     ],
     also_right=[lambda x: F.gelu(x, approximate="tanh")],  # GPT-2's own form
     praise="Large numbers pass, small ones shrink, and the curve is smooth.",
@@ -161,7 +141,6 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     by_hand=("gelu", "GELU"),
 )
 def gelu(x: Tensor) -> Tensor:
-    """Return the GELU of x, same shape."""
     return F.gelu(x)
 
 
@@ -175,8 +154,7 @@ STAND_INS: tuple[Function, ...] = (
 
 
 @exercise(
-    "03.block",
-    "This is post-norm: you normalised after the additions; do so before each layer.",
+    "This is post-norm: normalise before each layer, not after the additions.",
     lambda x, n1, att, n2, ff: n2((y := n1(x + att(x))) + ff(y)),
     "Both additions are missing; a layer adds to x and does not replace it.",
     lambda x, n1, att, n2, ff: ff(n2(att(n1(x)))),
@@ -190,9 +168,9 @@ STAND_INS: tuple[Function, ...] = (
     lambda x, n1, att, n2, ff: x + ff(n2(att(n1(x)))),
     "feed_forward did not see what attention had added; start from the new x.",
     lambda x, n1, att, n2, ff: x + att(n1(x)) + ff(n2(x)),
-    "What attention added is lost; make the second addition to the new x.",
+    "What attention added is lost; the second addition is to the new x.",
     lambda x, n1, att, n2, ff: x + ff(n2(x + att(n1(x)))),
-    "feed_forward came first; attention is the first of the two.",
+    "feed_forward came first, but attention should.",
     lambda x, n1, att, n2, ff: block(x, n2, ff, n1, att),
     "Both norms are missing.",
     lambda x, n1, att, n2, ff: block(x, Tensor.clone, att, Tensor.clone, ff),
@@ -216,36 +194,29 @@ STAND_INS: tuple[Function, ...] = (
     lambda x, n1, att, n2, ff: x,
     "x += changes the tensor that you were given; x = x + ... makes a new one.",
     lambda x, n1, att, n2, ff: x.add_(att(n1(x))).add_(ff(n2(x))),
-    cases=[(draw(*shape, seed=8), *STAND_INS) for shape in ((2, 3, 4), (1, 5, 2))],
+    cases=[(noise(*shape, seed=8), *STAND_INS) for shape in ((2, 3, 4), (1, 5, 2))],
     praise="Each layer reads a norm of the stream and adds to the stream.",
     gradients=True,
 )
-def block(
-    x: Tensor, norm1: Function, attention: Function, norm2: Function, ff: Function
-) -> Any:
-    """Return x (B, T, C) after a pre-norm block of these four functions."""
+def block(x: Tensor, norm1: Any, attention: Any, norm2: Any, ff: Any) -> Any:
     x = x + attention(norm1(x))
     return x + ff(norm2(x))
 
 
-def _per_head(H: int) -> Function:
-    """Return the count if attention had its matrices once for each of H heads."""
-    return lambda V, T, N, C: parameters(V, T, N, C) + N * (H - 1) * 4 * (C * C + C)
-
-
-SHARED = (
-    "You counted attention {} times; however many heads share its channels, a block "
-    "has 12 C² + 13 C parameters."
-)
+def _once_per_head(H: int) -> tuple[str, Function]:
+    """Return the mistake of counting attention's matrices for each of H heads."""
+    return (
+        f"You counted attention {H} times; count it once, however many heads share it.",
+        (lambda V, T, N, C: parameters(V, T, N, C) + N * (H - 1) * 4 * (C * C + C)),
+    )
 
 
 @exercise(
-    "03.parameters",
-    "The biases are missing; every linear layer has one for each number it returns.",
+    "The biases are missing; a linear layer has one for each number it returns.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * 9 * C,
     "The biases of linear layers and of norms are missing.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * 11 * C - C,
-    "Biases and norms are missing; you counted the matrices alone.",
+    "Biases and norms are missing; you counted only the matrices.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * 13 * C - 2 * C,
     "The norms are missing; each has a gain and a bias for each channel.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * 4 * C - 2 * C,
@@ -255,7 +226,7 @@ SHARED = (
     lambda V, T, N, C: parameters(V, T, N, C) - 2 * C,
     "A block has two norms, not one.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * 2 * C,
-    "You counted the token table twice; the model reads and writes with the same.",
+    "You counted the token table twice, but it also serves as the output layer.",
     lambda V, T, N, C: parameters(V, T, N, C) + V * C,
     "You counted the token table twice, the second time with a bias.",
     lambda V, T, N, C: parameters(V, T, N, C) + V * C + V,
@@ -263,7 +234,7 @@ SHARED = (
     lambda V, T, N, C: parameters(V, T, N, C) - T * C,
     "The token table is missing.",
     lambda V, T, N, C: parameters(V, T, N, C) - V * C,
-    "You counted the blocks alone; the tables and the final norm are missing.",
+    "You counted only the blocks; the tables and the final norm are missing.",
     lambda V, T, N, C: N * (12 * C * C + 13 * C),
     "You counted one block; there are N of them.",
     lambda V, T, N, C: parameters(V, T, 1, C),
@@ -271,19 +242,17 @@ SHARED = (
     lambda V, T, N, C: parameters(V, T, N, C) - N * (C * C + C),
     "The feed-forward layer has two matrices, up and down.",
     lambda V, T, N, C: parameters(V, T, N, C) - N * (4 * C * C + C),
-    *(one for H in range(2, 17) for one in (SHARED.format(H), _per_head(H))),
+    *(one for H in range(2, 17) for one in _once_per_head(H)),
     cases=[(65, 64, 4, 128), (11, 8, 1, 6), (257, 32, 3, 20)],
     praise="You can tell the size of any GPT from four numbers.",
     by_hand=("GPT",),
     otherwise="Add it up part by part, as in the table.",
 )
 def parameters(V: int, T: int, N: int, C: int) -> int:
-    """Return how many numbers training can change."""
     return V * C + T * C + N * (12 * C * C + 13 * C) + 2 * C
 
 
 @exercise(
-    "03.start_loss",
     "That is in bits; for nats take the natural logarithm, math.log.",
     math.log2,
     "That is the logarithm to base 10; take the natural one, math.log.",
@@ -306,5 +275,4 @@ def parameters(V: int, T: int, N: int, C: int) -> int:
     otherwise="That is not the loss of an even bet: what probability has each token?",
 )
 def start_loss(vocab_size: int) -> float:
-    """Return the loss in nats of a model that finds all tokens equally likely."""
     return math.log(vocab_size)

@@ -67,8 +67,7 @@ def verdicts(notebook: Path) -> dict[str, str]:
 def _pairs(source: str, outputs: list[Any], held: Held) -> Iterator[tuple[str, str]]:
     """Yield the exercises that a cell checks, each with "·" and with what it shows.
 
-    Args:
-        held: the exercises whose verdicts are in a variable; updated.
+    `held` has the exercises whose verdicts are in a variable, and is updated.
     """
     try:
         body = ast.parse(MAGIC.sub("", source)).body

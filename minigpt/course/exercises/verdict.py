@@ -39,11 +39,7 @@ class _TimeUp(BaseException):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of checking an answer; its representation is its text.
-
-    Attributes:
-        text: one line that starts with ○ (not started), ✓ or ✗.
-    """
+    """The result of checking an answer: a line that starts with ○, ✓ or ✗."""
 
     text: str
 
