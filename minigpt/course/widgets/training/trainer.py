@@ -259,7 +259,8 @@ def _measure(model: GPT, ids: Tensor, control: StopControl) -> float | None:
 def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str | None:
     """Return a text that begins with `opening`, with the same seed each time.
 
-    None if the thread is asked for something meanwhile, or if the model has diverged.
+    None if the thread is asked for something else meanwhile, or if the model has
+    diverged.
     """
     asked, text = control.asked, opening
     prompt = made.tokenizer.encode(opening)
@@ -267,7 +268,7 @@ def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str |
         ids = generate(made.model, prompt, SAMPLE_LENGTH, temperature=TEMPERATURE)
         for piece in stream_text(made.tokenizer, ids):
             text += piece
-            if control.asked and not asked:
+            if control.asked != asked:
                 return None
         return text
     return None
