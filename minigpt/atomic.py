@@ -117,8 +117,10 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
     # torch.save answers a full disk with an error of its own on top of the real one.
-    cause = error.__context__
-    return _reason(cause) if cause else str(error).partition("\n")[0]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return str(error).partition("\n")[0]

@@ -170,10 +170,9 @@ def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
 
 def length(run: Run) -> str:
     """Return how long the run is meant to be: "1,100 iterations" or "2 minutes"."""
-    minutes = run.config.minutes
-    return (
-        f"{minutes:g} minutes" if minutes else count(run.config.max_iters, "iteration")
-    )
+    if run.config.minutes:
+        return f"{run.config.minutes:g} minutes"
+    return count(run.config.max_iters, "iteration")
 
 
 def describe(run: Run) -> str:
