@@ -20,8 +20,8 @@ Write = Callable[[BinaryIO], object]
 def write_whole(path: str | Path, write: Write) -> None:
     """Create or replace the file at `path` with what `write(file)` writes.
 
-    Whoever reads it meanwhile sees the old file or the new one, never a part. The file
-    keeps its permissions; if it is a symbolic link, its target is replaced.
+    A reader sees the old file or the new one, never a part of it. The file keeps its
+    permissions; if it is a symbolic link, its target is replaced.
 
     Raises:
         OSError: the file cannot be written; an older one is left as it was.
@@ -56,9 +56,9 @@ def write_together(writes: Mapping[str | Path, Write]) -> None:
 
 
 def check_writable(folder: str | Path) -> None:
-    """Create the folder if it is missing, and raise OSError if it takes no files.
+    """Create the folder if it is missing; raise OSError if it cannot be written to.
 
-    Temporary files that a killed process has left there long ago are deleted.
+    Temporary files that a killed process left there long ago are deleted.
     """
     folder = Path(folder)
     with _explained(folder):
@@ -89,7 +89,7 @@ def _fill(temporary: Path, path: Path, write: Write) -> None:
 
 @contextmanager
 def _interrupt_delayed() -> Iterator[None]:
-    """Let Ctrl-C wait until the block has ended."""
+    """Delay Ctrl-C until the block has ended."""
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is None:
         yield  # only the main thread is interrupted, and only by Python's own handler
@@ -117,8 +117,10 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
     # torch.save answers a full disk with an error of its own on top of the real one.
-    cause = error.__context__
-    return _reason(cause) if cause else str(error).partition("\n")[0]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return str(error).partition("\n")[0]

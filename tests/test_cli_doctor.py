@@ -184,7 +184,7 @@ def test_data(course):
     assert mark == "✗" and "minigpt prepare" in text
     (course / "data" / "train.bin").unlink()
     mark, text = only(doctor.check_data)
-    assert (mark, text) == ("○", "no text is prepared yet: run 'minigpt prepare'")
+    assert (mark, text) == ("○", "no text has been prepared yet: run 'minigpt prepare'")
 
 
 def test_models(course):
@@ -242,7 +242,7 @@ def test_threads(monkeypatch, threads, cores, limited, mark, remedy):
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
     found, text = only(doctor.check_threads)
     assert found == mark and remedy in text
-    assert text.startswith(f"threads of torch: {threads}, cores: {cores}")
+    assert text.startswith(f"PyTorch threads: {threads}, cores: {cores}")
 
 
 @pytest.mark.parametrize(

@@ -595,7 +595,7 @@ def test_what_counts_as_a_word():
         ({"type": "word", "words": []}, "first word of a vocabulary must be '<unk>'"),
         ({"type": "word", "words": ["a", "<unk>"]}, "first word of a vocabulary must"),
         ({"type": "word", "words": ["<unk>", "a", "a"]}, "words of a vocabulary must"),
-        ({"type": "word", "words": ["<unk>", ""]}, "must be different and not empty"),
+        ({"type": "word", "words": ["<unk>", ""]}, "must be different, not empty"),
         ({"type": "word", "words": ["<unk>", "\ud800"]}, "lone surrogate"),
     ],
 )

@@ -146,7 +146,7 @@ def check_data() -> Iterator[Finding]:
     from minigpt.data import load_dataset
 
     if not (DATA / "train.bin").exists():
-        yield note("no text is prepared yet: run 'minigpt prepare'")
+        yield note("no text has been prepared yet: run 'minigpt prepare'")
         return
     try:
         dataset = load_dataset(DATA)
@@ -198,7 +198,7 @@ def check_threads() -> Iterator[Finding]:
     import torch
 
     threads, cores = torch.get_num_threads(), count_cores()
-    text = f"threads of torch: {threads}, cores: {cores}"
+    text = f"PyTorch threads: {threads}, cores: {cores}"
     if threads > cores:
         yield note(f"{text}: set OMP_NUM_THREADS={cores}, as more threads are slower")
     elif threads < cores and "OMP_NUM_THREADS" in os.environ:

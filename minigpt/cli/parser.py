@@ -20,10 +20,6 @@ from minigpt.paths import DATA
 OPTION = re.compile(r"--[a-z][\w-]*(?==|$)")
 
 
-class CommandLineError(ValueError):
-    """The command line cannot be understood."""
-
-
 class Parser(ArgumentParser):
     """An argument parser that raises its errors, each in one line."""
 
@@ -33,9 +29,9 @@ class Parser(ArgumentParser):
             self.register("type", kind, read)
 
     def error(self, message: str) -> NoReturn:
-        """Raise CommandLineError, saying where help is."""
+        """Raise ValueError, saying where help is."""
         message = message.removeprefix("argument ").replace(": must be", " must be")
-        raise CommandLineError(f"{message} (see '{self.prog} --help')")
+        raise ValueError(f"{message} (see '{self.prog} --help')")
 
 
 def parse(argv: Sequence[str]) -> tuple[str, dict[str, Any]]:
@@ -47,13 +43,12 @@ def parse(argv: Sequence[str]) -> tuple[str, dict[str, Any]]:
     Options may be written with hyphens or underscores: `--n-layer`, `--n_layer`.
 
     Raises:
-        CommandLineError: in one line, if an argument is unknown, missing or of another
-            type.
+        ValueError: an argument is unknown, missing or of another type.
     """
     options = vars(_make_parser().parse_args([_hyphenated(word) for word in argv]))
     command = options.pop("command")
     if command is None:
-        raise CommandLineError(f"give a command, one of {', '.join(COMMANDS)}")
+        raise ValueError(f"give a command, one of {', '.join(COMMANDS)}")
     if command == "train":
         names = {field.name for field in (*fields(GPTConfig), *fields(TrainConfig))}
         changes = {name: options.pop(name) for name in names & options.keys()}
@@ -67,7 +62,7 @@ def _check_warmup(changes: dict[str, Any], preset: str, resume: str | None) -> N
     if not longest and resume is None and preset in PRESETS:
         longest = PRESETS[preset].training.max_iters
     if 0 < longest < changes.get("warmup_iters", 0) and not changes.get("minutes"):
-        raise CommandLineError(
+        raise ValueError(
             f"--warmup-iters ({changes['warmup_iters']}) must not be above --max-iters "
             f"({longest}): the learning rate would never reach its peak"
         )

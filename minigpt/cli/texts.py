@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 TEXTS = {
     "en": {
-        "hello": "Begin a text, and the model continues it. Press Enter for the answer "
-        "in brackets, Ctrl-C to stop a text; type exit to end the session.",
+        "hello": "Start a text, and the model will continue it. Press Enter for the "
+        "answer in brackets, Ctrl-C to stop a text; type exit to end the session.",
         "prompt": "Enter the beginning of a text",
         "length": "Number of tokens to write, {low} to {high}",
         "temperature": "Temperature, {low} to {high}",
@@ -57,10 +57,10 @@ EXIT = {"exit", "quit", "выход"}
 def choose_language(
     wanted: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> str:
-    """Return the language asked for, otherwise the locale's if known, or English.
+    """Return the wanted language, or else the locale's, or else English.
 
     Raises:
-        ValueError: there is no translation into the language asked for.
+        ValueError: there is no translation into the wanted language.
     """
     if wanted is not None:
         if wanted not in TEXTS:
@@ -85,5 +85,5 @@ def format_number(number: float, language: str) -> str:
 
 
 def parse_number(text: str) -> float:
-    """Return the number, written with a point or a comma, or raise ValueError."""
+    """Return the number in a text, whose decimal sign may be a point or a comma."""
     return float(text.replace(",", "."))

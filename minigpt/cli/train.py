@@ -159,7 +159,7 @@ def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
     usual = folders.out_dir == CHECKPOINTS
     chosen = [] if usual else ["--checkpoint", str(run.checkpoint)]
     generate = shlex.join(["minigpt", "generate", *chosen])
-    logger.print(f"saved {run.checkpoint}; to write: {generate}")
+    logger.print(f"saved {run.checkpoint}; to generate text: {generate}")
     if folders.export is not None:
         model = GPT(replace(run.model.config, dropout=0.0))
         model.load_state_dict(run.model.state_dict())
@@ -170,10 +170,9 @@ def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
 
 def length(run: Run) -> str:
     """Return how long the run is meant to be: "1,100 iterations" or "2 minutes"."""
-    minutes = run.config.minutes
-    return (
-        f"{minutes:g} minutes" if minutes else count(run.config.max_iters, "iteration")
-    )
+    if run.config.minutes:
+        return f"{run.config.minutes:g} minutes"
+    return count(run.config.max_iters, "iteration")
 
 
 def describe(run: Run) -> str:

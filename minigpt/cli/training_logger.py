@@ -57,5 +57,5 @@ class TrainingLogger:
             sys.stdout.flush()
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Leave the bar as it stands."""
         self.bar.close()

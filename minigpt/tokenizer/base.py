@@ -11,7 +11,13 @@ MAX_VOCAB_SIZE = 65_536
 
 
 class Tokenizer(Protocol):
-    """The interface of all tokenizers: text to token ids and back."""
+    """The interface of all tokenizers: text to token ids and back.
+
+    Attributes:
+        tokens: one string per id, as it is shown to people (see `visible`).
+    """
+
+    tokens: list[str]
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the text.
@@ -33,10 +39,7 @@ class Tokenizer(Protocol):
     @property
     def vocab_size(self) -> int:
         """V, the number of different tokens."""
-
-    @property
-    def tokens(self) -> list[str]:
-        """One string per id, as it is shown to people (see `visible`)."""
+        return len(self.tokens)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.vocab_size} tokens>"

@@ -68,8 +68,10 @@ class BPETokenizer(Tokenizer):
 
     def __init__(self, merges: Iterable[Pair]) -> None:
         self.merges = list(map(_as_pair, merges))
-        check_vocab_size(self.vocab_size, smallest=256)
+        check_vocab_size(256 + len(self.merges))
         self._bytes = _bytes_of_tokens(self.merges)
+        texts = (b.decode("utf-8", "backslashreplace") for b in self._bytes)
+        self.tokens = list(map(visible, texts))
         self._new_ids = {pair: 256 + n for n, pair in enumerate(self.merges)}
         self._cache: dict[str, list[int]] = {}
 
@@ -86,15 +88,6 @@ class BPETokenizer(Tokenizer):
         counts = Counter(split_words(text))
         words = [(byte_ids(word), count) for word, count in counts.items()]
         return cls(learn_merges(words, vocab_size - 256, first_id=256))
-
-    @property
-    def vocab_size(self) -> int:
-        return 256 + len(self.merges)
-
-    @property
-    def tokens(self) -> list[str]:
-        r"""The text of each id; the bytes of incomplete characters as in `\xc3`."""
-        return [visible(b.decode("utf-8", "backslashreplace")) for b in self._bytes]
 
     def encode(self, text: str) -> list[int]:
         check_text(text)

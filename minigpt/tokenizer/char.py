@@ -41,6 +41,7 @@ class CharTokenizer(Tokenizer):
                 f"{MAX_VOCAB_SIZE:,} can have an id: use --tokenizer bpe"
             )
         self.characters = str(characters)
+        self.tokens = list(map(visible, characters))
         self._ids = {character: i for i, character in enumerate(characters)}
         if len(self._ids) < len(characters):
             raise ValueError("the characters of a vocabulary must all be different")
@@ -50,14 +51,6 @@ class CharTokenizer(Tokenizer):
         """Return a tokenizer for the characters of the text, in sorted order."""
         check_text(text)
         return cls("".join(sorted(set(text))))
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.characters)
-
-    @property
-    def tokens(self) -> list[str]:
-        return [visible(character) for character in self.characters]
 
     def encode(self, text: str) -> list[int]:
         """Return one id per character.

@@ -50,11 +50,10 @@ class WordTokenizer(Tokenizer):
         if self.words[:1] != [UNKNOWN]:
             raise ValueError(f"the first word of a vocabulary must be {UNKNOWN!r}")
         check_vocab_size(len(self.words))
+        self.tokens = list(map(visible, self.words))
         self._ids = {word: i for i, word in enumerate(self.words)}
-        if "" in self._ids or len(self._ids) < len(self.words):
-            raise ValueError(
-                "the words of a vocabulary must be different and not empty"
-            )
+        if "" in self._ids or len(self._ids) < len(words):
+            raise ValueError("the words of a vocabulary must be different, not empty")
 
     @classmethod
     def from_text(cls, text: str, vocab_size: int = 5000) -> "WordTokenizer":
@@ -72,14 +71,6 @@ class WordTokenizer(Tokenizer):
         counts = Counter(_PIECE.findall(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([UNKNOWN, *ranked[: vocab_size - 1]])
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.words)
-
-    @property
-    def tokens(self) -> list[str]:
-        return [visible(word) for word in self.words]
 
     def encode(self, text: str) -> list[int]:
         """Return one id per word, run of spaces or mark: 0 if it is unknown.
