@@ -122,12 +122,10 @@ class MuonAdamW(torch.optim.Optimizer):
         params = [(p, g["kind"]) for g in self.param_groups for p in g["params"]]
         for i, moments in state.items():
             p, kind = params[i]
-            expected: dict[str, Any] = {"momentum": p.shape}
+            shapes: dict[str, Any] = {"momentum": p.shape}
             if kind == "adamw":
-                expected = {"step": (), "exp_avg": p.shape, "exp_avg_sq": p.shape}
-            if {name: tuple(m.shape) for name, m in moments.items()} != {
-                name: tuple(shape) for name, shape in expected.items()
-            }:
+                shapes = {"step": (), "exp_avg": p.shape, "exp_avg_sq": p.shape}
+            if {name: moment.shape for name, moment in moments.items()} != shapes:
                 return False
         return True
 
@@ -141,17 +139,13 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> MuonAdamW:
     named = dict(unwrap(model).named_parameters())
     vectors = [p for p in named.values() if p.ndim < 2]
     matrices = {n: p for n, p in named.items() if p.ndim >= 2}
-    adamw = {
-        "kind": "adamw",
-        "lr": config.learning_rate,
-        "betas": (config.beta1, config.beta2),
-    }
+    betas = (config.beta1, config.beta2)
+    adamw = {"kind": "adamw", "lr": config.learning_rate, "betas": betas}
     muon = {"kind": "muon", "lr": config.muon_learning_rate, "momentum": 0.95}
-    inside = {n: p for n, p in matrices.items() if n.startswith("blocks.")}
-    if config.optimizer != "muon":
-        inside = {}
-    qkv = [p for n, p in inside.items() if n.endswith(".qkv.weight")]
-    single = [p for n, p in inside.items() if not n.endswith(".qkv.weight")]
+    by_muon = config.optimizer == "muon"
+    inside = [n for n in matrices if by_muon and n.startswith("blocks.")]
+    qkv = [matrices[n] for n in inside if n.endswith(".qkv.weight")]
+    single = [matrices[n] for n in inside if not n.endswith(".qkv.weight")]
     rest = [p for n, p in matrices.items() if n not in inside]
     decay = config.weight_decay
     groups = [

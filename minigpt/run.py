@@ -214,15 +214,11 @@ def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> R
     state, shape = checkpoint.training, checkpoint.model.config
     if state is None:
         raise ValueError(f"{path} was exported for writing only: start a new run")
-    if checkpoint.tokenizer.to_dict() != dataset.tokenizer.to_dict():
+    known = checkpoint.tokenizer.to_dict() == dataset.tokenizer.to_dict()
+    if not known or state.text_id not in ("", text_id(dataset)):
         raise ValueError(
-            f"{path} was trained with another vocabulary than that of the data: "
-            "prepare the text it was trained on, or start a new run"
-        )
-    if state.text_id not in ("", text_id(dataset)):
-        raise ValueError(
-            f"{path} was trained on another text: prepare that text again, or start a "
-            "new run"
+            f"{path} was trained on another {'text' if known else 'vocabulary'} than "
+            "that of the data: prepare the text it was trained on, or start a new run"
         )
     if changed(shape, changes) != shape:
         raise ValueError(
