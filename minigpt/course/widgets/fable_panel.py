@@ -26,7 +26,7 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
     temperature = control(
         FloatSlider, "temperature", value=0.8, min=0.1, max=1.5, step=0.1
     )
-    press = button("Write a fable", "Write another fable for the title", "primary")
+    press = button("Write a fable", "Write a fable with this title", "primary")
     problem, view = HTML(), HTML(_page("Press the button."))
 
     def fail(error: Exception) -> None:
