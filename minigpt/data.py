@@ -79,7 +79,7 @@ def fetch_shakespeare(cache: str | Path | None = None) -> Path:
     path = Path(cache or user_cache_path("minigpt")) / "tinyshakespeare.txt"
     if path.exists() and _is_shakespeare(path.read_bytes()):
         return path
-    by_hand = "save it yourself and run 'minigpt prepare PATH'"
+    by_hand = "download it on another machine and run 'minigpt prepare PATH'"
     try:
         with urllib.request.urlopen(SHAKESPEARE_URL, timeout=20) as response:
             content = response.read()

@@ -182,7 +182,7 @@ def _add_fields(parser: Parser, config: type) -> None:
                 type=field.type,
                 default=SUPPRESS,
                 metavar="{true,false}" if field.type is bool else None,
-                help=" ".join(helps[field.name].split()).replace("%", "%%"),
+                help=" ".join(helps[field.name].split()).rstrip(".").replace("%", "%%"),
             )
 
 
