@@ -88,6 +88,8 @@ def run(
         training = resume_run(load_dataset(data_dir), path, changes)
         check_unfinished(training)
     with process_group(training.device) as world, stop_signals(world.size > 1) as seen:
+        if world.size > 1 and training.config.minutes:
+            raise ValueError("--minutes needs a single process: use --max-iters")
         if world.rank == 0:
             folders.check()
             with until_nobody_reads():
