@@ -38,7 +38,7 @@ WRONG = {
         "Your function raised IndexError for an empty text": lambda text, letter: [
             b for a, b in itertools.pairwise(text[0] + text[1:]) if a == letter
         ],
-        "You looked at the first place only": lambda text, letter: list(
+        "You looked only at the first place": lambda text, letter: list(
             text[text.find(letter) + 1 : text.find(letter) + 2]
             if letter in text
             else ""
@@ -49,12 +49,12 @@ WRONG = {
         ),
     },
     "00.likeliest": {
-        "That is the last of them in the alphabet, not the most frequent": max,
-        "That is the first of them in the alphabet, not the most frequent": min,
+        "That is the last letter in alphabetical order, not the most frequent": max,
+        "That is the first letter in alphabetical order, not the most frequent": min,
         "first letter of the list": lambda letters: letters[0],
         "last letter of the list": lambda letters: letters[-1],
         "the rarest": lambda letters: min(letters, key=letters.count),
-        "how often it comes": lambda letters: max(map(letters.count, letters)),
+        "how often a letter occurs": lambda letters: max(map(letters.count, letters)),
         "Return the letter alone": lambda letters: (
             letters[0],
             2,
@@ -62,13 +62,13 @@ WRONG = {
         "Your function changed letters": lambda letters: letters.pop(),
     },
     "00.write": {
-        "asked what follows the start": lambda start, length, f: (
+        "asking what follows the start": lambda start, length, f: (
             start + f(start[-1]) * (length - len(start))
         ),
         "next_letter received 'ab'": lambda start, length, f: grow(
             start, length, f, all
         ),
-        "length counts the start": lambda start, length, f: grow(
+        "`length` includes the start": lambda start, length, f: grow(
             start, len(start) + length, f
         ),
         "The start is missing from your text": lambda start, length, f: grow(

@@ -118,8 +118,8 @@ def skip_unknown(text, characters):
 WRONG = {
     "01.encode": {
         "start at 1": lambda t, c: [c.index(x) + 1 for x in t],
-        "Unicode's numbers": lambda t, c: [ord(x) for x in t],
-        "places in the text": lambda t, c: list(range(len(t))),
+        "Unicode code points": lambda t, c: [ord(x) for x in t],
+        "indices into the text": lambda t, c: list(range(len(t))),
         "the characters of this text": lambda t, c: [
             sorted(set(t)).index(x) for x in t
         ],
@@ -136,11 +136,11 @@ WRONG = {
         "has type str, not list": lambda t, c: "".join(str(c.index(x)) for x in t),
     },
     "01.count_pairs": {
-        "You cut the ids into twos": lambda ids: Counter(
+        "You cut the ids into separate pairs": lambda ids: Counter(
             zip(ids[::2], ids[1::2], strict=False)
         ),
         "order matters": lambda ids: Counter(tuple(sorted(p)) for p in pairwise(ids)),
-        "turned around": lambda ids: Counter((b, a) for a, b in pairwise(ids)),
+        "reversed": lambda ids: Counter((b, a) for a, b in pairwise(ids)),
         "not a circle": lambda ids: Counter(
             (ids[i - 1], ids[i]) for i in range(len(ids))
         ),
@@ -160,13 +160,13 @@ WRONG = {
             ::-1
         ],
         "Your function changed ids": merge_in_place,
-        "You merged the first place only": merge_first,
-        "You merged the pair in both orders, but order matters": merge_both_orders,
+        "You merged only the first occurrence": merge_first,
+        "You merged the pair in both orders, but the order matters": merge_both_orders,
         "even where they stand alone": lambda ids, pair, new: [
             new if i in pair else i for i in ids
         ],
         "kept the second id of the pair": merge_and_keep_the_second,
-        "last id is missing": merge_without_tail,
+        "The last id is lost": merge_without_tail,
         "past the end": merge_past_the_end,
         "You merged nothing": lambda ids, pair, new: list(ids),
         "has type tuple, not list": lambda ids, pair, new: tuple(
@@ -175,10 +175,10 @@ WRONG = {
         "the result should be [], not [9, 3, 9]": lambda ids, pair, new: [9, 3, 9],
     },
     "01.decode_bytes": {
-        "You took each byte for a character": lambda v: "".join(map(chr, v)),
+        "You treated each byte as a character": lambda v: "".join(map(chr, v)),
         "You decoded each byte alone, but é or ж needs its bytes together": one_by_one,
         "vanished": lambda v: bytes(v).decode("utf-8", errors="ignore"),
-        "raised UnicodeDecodeError": lambda v: bytes(v).decode("utf-8"),
+        "Broken bytes raised an error": lambda v: bytes(v).decode("utf-8"),
         "codes like": lambda v: bytes(v).decode("utf-8", errors="backslashreplace"),
         "returned bytes": lambda v: bytes(v),
         "has type list, not str": lambda v: [chr(x) for x in v],
@@ -203,7 +203,10 @@ WRONG = {
             ids[round(s * len(ids)) :],
         ),
         "in both parts": lambda ids, s: (ids[: cut(ids, s) + 1], ids[cut(ids, s) :]),
-        "is lost": lambda ids, s: (ids[: cut(ids, s)], ids[cut(ids, s) + 1 :]),
+        "You lost the id at the cut": lambda ids, s: (
+            ids[: cut(ids, s)],
+            ids[cut(ids, s) + 1 :],
+        ),
         "whole text": lambda ids, s: (ids, ids[cut(ids, s) :]),
         "You shuffled the ids": shuffled_split,
         "whole number": lambda ids, s: (ids[: (1 - s) * len(ids)], []),

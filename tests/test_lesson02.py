@@ -52,7 +52,7 @@ WRONG = {
             "return x.mean(1, keepdim=True).expand_as(x)": "You averaged over all",
             "return (lower.T / lower.T.sum(1, keepdim=True)) @ x": "comes after it",
             "return lower @ x": "You added up the past but did not divide by the",
-            "return lower / T @ x": "You divided every sum by T, but positions 0 to t",
+            "return lower / T @ x": "You divided every sum by T, but there are t + 1",
             "return x.cumsum(1) / torch.arange(T).view(-1, 1)": (
                 "You divided the sum at position t by t, but"
             ),
@@ -83,10 +83,10 @@ WRONG = {
             "return causal_mask(T).T": "You swapped future and past",
             "return ~causal_mask(T)": "Your mask is True where a position may not look",
             "return causal_mask(T).tril(-1)": "You masked the diagonal, but a",
-            "return torch.ones(T, T, dtype=torch.bool)": "allows everything",
+            "return torch.ones(T, T, dtype=torch.bool)": "Nothing is masked",
             "return torch.zeros(T, T, dtype=torch.bool)": "allows nothing",
             "return torch.ones(T, T).bool().tril(1)": "one position of the future",
-            "return torch.eye(T).bool()": "itself alone",
+            "return torch.eye(T).bool()": "Each position sees only itself",
             "return torch.ones(T).bool()": "has shape (4,), not (4, 4)",
             "return torch.ones(T, T).bool().tril(2)": "the result should be [[True,",
             "return [[True]]": "has type list, not Tensor",
@@ -106,7 +106,7 @@ WRONG = {
             ),
             "return scores.softmax(-1) * mask": "You applied the mask after the",
             "return scores.masked_fill(mask, -math.inf).softmax(-1)": (
-                "You turned the mask around"
+                "You inverted the mask"
             ),
             "return scores.masked_fill(~mask, math.inf).softmax(-1)": "+inf",
             "return scores.softmax(-1)": "You did not use the mask",
@@ -141,7 +141,7 @@ WRONG = {
                 "You took the square root of T"
             ),
             "return k @ q.transpose(-2, -1) / D**0.5": "You swapped queries and keys",
-            "return (q @ k.transpose(-2, -1) / D**0.5).softmax(-1)": "weights already",
+            "return (q @ k.transpose(-2, -1) / D**0.5).softmax(-1)": "already weights",
             "return q.transpose(-2, -1) @ k / D**0.5": "You compared channels with",
             "return q @ k.transpose(1, 2) / D**0.5": "Right for (B, T, D), but not",
             "return q @ k / D**0.5": "do not fit together",
@@ -164,14 +164,18 @@ WRONG = {
         {
             "return hide(scores, allowed[None]).softmax(-1) @ v": "has shape (1, 4, 3)",
             "return (scores + allowed.float()).softmax(-1) @ v": (
-                "You added the mask to the scores, so the future leaks in"
+                "You added the mask to the scores, which hides nothing"
             ),
-            "return scores.softmax(-1) @ v": "There is no mask, so every position",
+            "return scores.softmax(-1) @ v": "Nothing is masked, so every position",
             "return hide(scores, allowed.tril(-1)).softmax(-1) @ v": (
                 "You masked the diagonal, but a position may look at itself"
             ),
-            "return hide(scores, allowed.T).softmax(-1) @ v": "You allowed the future",
-            "return hide(scores, ~allowed).softmax(-1) @ v": "hides the past",
+            "return hide(scores, allowed.T).softmax(-1) @ v": (
+                "You swapped future and past"
+            ),
+            "return hide(scores, ~allowed).softmax(-1) @ v": (
+                "True where a position may not look; invert it"
+            ),
             "return hide(scores, torch.ones(T, T).tril(1) > 0).softmax(-1) @ v": (
                 "one position of the future"
             ),

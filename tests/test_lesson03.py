@@ -46,7 +46,7 @@ WRONG = {
         (embed("return positions[:T]"), "The tokens are missing"),
         (
             embed("return tokens[ids] + positions[ids]"),
-            "You picked the positions' rows by the ids",
+            "You picked the rows of the positions by the ids",
         ),
         (embed("return tokens[ids] + positions[0]"), "got row 0"),
         (embed("return tokens[ids] + positions[T]"), "got row T"),
@@ -85,14 +85,14 @@ WRONG = {
         ),
         (
             norm("x.mean()", "x.var(correction=0)"),
-            "You took one mean and variance of all numbers",
+            "You took one mean and variance for all numbers",
         ),
         (
             norm(
                 "x.mean((1, 2), keepdim=True)",
                 "x.var((1, 2), keepdim=True, correction=0)",
             ),
-            "a whole sentence",
+            "per sentence",
         ),
         (norm(result="(x - mean) / variance.sqrt() * gain + bias"), "eps is missing"),
         (
@@ -116,7 +116,7 @@ WRONG = {
         (norm(result="(x - mean) / (variance + 1e-5).sqrt() * gain"), "bias is"),
         (
             norm(result="((x - mean) / (variance + 1e-5).sqrt() + bias) * gain"),
-            "You multiplied the bias by the gain too",
+            "You multiplied the bias by the gain, too",
         ),
         (
             norm(result="nn.functional.layer_norm(x * gain + bias, x.shape[-1:])"),
@@ -254,7 +254,7 @@ WRONG = {
     "03.parameters": [
         (count("V*C + T*C + N * (12*C*C + 4*C) + 2*C"), "The biases are missing"),
         (count("V*C + T*C + N * (12*C*C + 2*C) + C"), "biases of linear layers and"),
-        (count("V*C + T*C + N * 12*C*C"), "the matrices alone"),
+        (count("V*C + T*C + N * 12*C*C"), "only the matrices"),
         (count("V*C + T*C + N * (12*C*C + 9*C)"), "The norms are missing"),
         (count("V*C + T*C + N * (12*C*C + 11*C) + C"), "a gain and a bias"),
         (count("V*C + T*C + N * block"), "The final norm is missing"),
@@ -263,7 +263,7 @@ WRONG = {
         (count("2*V*C + V + T*C + N * block + 2*C"), "the second time with a bias"),
         (count("V*C + N * block + 2*C"), "The position table is missing"),
         (count("T*C + N * block + 2*C"), "The token table is missing"),
-        (count("N * block"), "the blocks alone"),
+        (count("N * block"), "only the blocks"),
         (count("V*C + T*C + block + 2*C"), "You counted one block"),
         (count("V*C + T*C + N * (block - C*C - C) + 2*C"), "last matrix"),
         (count("V*C + T*C + N * (block - 4*C*C - C) + 2*C"), "two matrices"),

@@ -155,7 +155,7 @@ WRONG = {
             },
             diagnoses(A=..., D="no positions"): CLUES["D"],
             diagnoses(A=..., C=...): "Patient A has no diagnosis yet",
-            diagnoses(C="a cold"): "no diagnosis of the list",
+            diagnoses(C="a cold"): "copy one of the diagnoses",
             repr({"A": "no residual"}): "each once",
             "['no residual']": "a list, not a dict",
         },

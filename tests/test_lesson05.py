@@ -50,7 +50,7 @@ def draw(probabilities, u):
 def draw(probabilities, u):
     return int((probabilities.cumsum(dim=0) < u).sum())
 """,
-            "On a border, where u equals a cumulative",
+            "Where u equals a cumulative sum",
         ),
         (
             """
@@ -272,7 +272,7 @@ def top_k(logits, k):
     result[kept] = logits.softmax(dim=0)[kept]
     return result
 """,
-            "no longer sum to 1",
+            "no longer sums to 1",
         ),
         (
             """
@@ -281,7 +281,7 @@ def top_k(logits, k):
     threshold = logits.topk(k).values[-1]
     return logits.masked_fill(logits < threshold, -math.inf).softmax(dim=0)
 """,
-            "With equal logits, too, exactly k remain",
+            "Exactly k must remain, even if logits are equal",
         ),
         (
             """
@@ -371,7 +371,7 @@ def top_p(probabilities, p):
     result[order] = ranked * (before < p)
     return result
 """,
-            "no longer sum to 1",
+            "no longer sums to 1",
         ),
         (
             """
@@ -393,7 +393,7 @@ def top_p(probabilities, p):
     result[order] = kept / kept.sum()
     return result
 """,
-            "reaches p exactly is enough",
+            "Stop when the sum reaches p exactly",
         ),
         (
             """

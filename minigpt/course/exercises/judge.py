@@ -111,8 +111,7 @@ def noise(*shape: int, seed: int, below: int | None = None) -> Tensor:
 
 def number(result: Any) -> Any:
     """Return a tensor without dimensions as a number, anything else as it is."""
-    scalar = isinstance(result, Tensor) and result.dim() == 0
-    return result.item() if scalar else result
+    return result.item() if isinstance(result, Tensor) and not result.shape else result
 
 
 def judge(answer: Function, task: Task) -> None:

@@ -70,7 +70,7 @@ def _norm(x: Tensor, axis: Any = -1, power: float = 0.5, **how: Any) -> Tensor:
     lambda x, g, b: _norm(x, (0, 1, 2)) * g + b,
     "You took one mean and variance per sentence; each position has its own.",
     lambda x, g, b: _norm(x, (1, 2)) * g + b,
-    "eps is missing, so a position with equal channels is divided by zero.",
+    "eps is missing, so a position whose channels are equal is divided by zero.",
     lambda x, g, b: _norm(x, eps=0) * g + b,
     "You added eps outside the root; add it to the variance, before the root.",
     lambda x, g, b: (x - x.mean(-1, True)) / (x.std(-1, False, True) + EPS) * g + b,
@@ -205,10 +205,9 @@ def block(x: Tensor, norm1: Any, attention: Any, norm2: Any, ff: Any) -> Any:
 
 def _once_per_head(H: int) -> tuple[str, Function]:
     """Return the mistake of counting attention's matrices for each of H heads."""
-    return (
-        f"You counted attention {H} times; count it once, however many heads share it.",
-        (lambda V, T, N, C: parameters(V, T, N, C) + N * (H - 1) * 4 * (C * C + C)),
-    )
+    said = f"You counted attention {H} times; count it once, however many heads it has."
+    matrices = 4 * (H - 1)
+    return said, lambda V, T, N, C: parameters(V, T, N, C) + N * matrices * (C * C + C)
 
 
 @exercise(

@@ -85,9 +85,7 @@ def _half(progress: float) -> float:
 
 def _warmed(down: Callable[[float], float]) -> Function:
     """Return the schedule that goes down like this function after its warm-up."""
-    return lambda i, up, total: (
-        (i + 1) / up if i < up else down((i - up) / (total - up))
-    )
+    return lambda i, up, end: (i + 1) / up if i < up else down((i - up) / (end - up))
 
 
 @exercise(
