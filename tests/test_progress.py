@@ -195,19 +195,9 @@ WAYS = {
         [result("✓ yes (T, T)")],
         MASK,
     ),
-    "in a variable, shown by a later cell": (
-        ['v = exercises.check("02.mask", f)', "v"],
-        [result("✓ yes (T, T)")],
-        MASK,
-    ),
     "in one variable twice": (
         [f"v = {OF_BOTH[0]}\nprint(v)\nv = {OF_BOTH[1]}\nprint(v)"],
         [stream("✓ yes\n✗ no, not [1, 2].\n")],
-        BOTH,
-    ),
-    "two variables": (
-        [f"a, b = {OF_BOTH[0]}, {OF_BOTH[1]}\nprint(b)\na"],
-        [stream("✗ no, not [1, 2].\n"), result("✓ yes")],
         BOTH,
     ),
     "two in a tuple": (

@@ -18,7 +18,6 @@ VERDICT = re.compile(r"[○✓✗] [^○✓✗]*")
 NAMES = frozenset(exercise_names())
 NAME = re.compile(r"""["'](\d\d\.\w+)["']""")
 MAGIC = re.compile(r"^[%!].*", re.MULTILINE)
-Held = dict[str, list[str]]
 
 
 @dataclass
@@ -48,12 +47,11 @@ def verdicts(notebook: Path) -> dict[str, str]:
         OSError: it cannot be read.
     """
     found: dict[str, str] = {}
-    held: Held = {}
     try:
         with warnings.catch_warnings(action="ignore"):  # older notebooks have no ids
             cells = nbformat.read(notebook, as_version=4).cells
         for cell in (cell for cell in cells if cell.cell_type == "code"):
-            for name, verdict in _pairs(cell.source, cell.outputs, held):
+            for name, verdict in _pairs(cell.source, cell.outputs):
                 known = found.setdefault(name, verdict)
                 if verdict != NO_VERDICT and known[0] != "✓":
                     found[name] = verdict
@@ -64,60 +62,28 @@ def verdicts(notebook: Path) -> dict[str, str]:
     return found
 
 
-def _pairs(source: str, outputs: list[Any], held: Held) -> Iterator[tuple[str, str]]:
-    """Yield the exercises that a cell checks, each with "·" and with what it shows.
-
-    `held` has the exercises whose verdicts are in a variable, and is updated.
-    """
-    try:
-        body = ast.parse(MAGIC.sub("", source)).body
-    except (SyntaxError, ValueError, RecursionError):
-        yield from ((name, NO_VERDICT) for name in NAMES & {*NAME.findall(source)})
-        return
-    printed: list[str] = []
-    shown: list[str] = []
-    for statement in body:
-        yield from ((name, NO_VERDICT) for name in _named(statement, held))
-        calls = sorted(filter(_prints, ast.walk(statement)), key=_position)
-        for call in calls:
-            printed += _named(call, held)
-        if isinstance(statement, ast.Expr) and not calls:
-            shown += _named(statement, held)
-        if isinstance(statement, ast.Assign):
-            held.update(_assigned(statement.targets[0], statement.value, held))
+def _pairs(source: str, outputs: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the exercises that a cell checks, each with "·" and with what it shows."""
+    names = _checked(source)
+    yield from ((name, NO_VERDICT) for name in names)
     results = _texts(o for o in outputs if o.output_type == "execute_result")
-    others = _texts(o for o in outputs if o.output_type != "execute_result")
-    # A learner's own lines come before a printed verdict, and an error prevents the
-    # later ones. Of results, Jupyter shows the last, or by a setting all.
-    yield from zip(printed, others[-len(printed) :], strict=False)
-    yield from zip(reversed(shown), reversed(results), strict=False)
+    printed = _texts(o for o in outputs if o.output_type != "execute_result")
+    # Of results, Jupyter shows the last one, or by a setting all. A learner's own lines
+    # come before what is printed, and an error prevents the last of it.
+    several = max(len(names) - len(results), 0)
+    yield from zip(names[several:], results[-len(names) :], strict=False)
+    yield from zip(names[:several], printed[-several:], strict=False)
 
 
-def _assigned(target: Any, value: Any, held: Held) -> Held:
-    """Return the exercises whose verdicts an assignment puts into each variable."""
-    several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
-    pairs = zip(target.elts, value.elts, strict=False) if several else [(target, value)]
-    return {a.id: _named(b, held) for a, b in pairs if isinstance(a, ast.Name)}
-
-
-def _named(node: ast.AST, held: Held) -> list[str]:
-    """Return the exercises whose verdicts are in an expression, in its order."""
-    found: list[str] = []
-    for part in sorted(ast.walk(node), key=_position):
-        if isinstance(part, ast.Constant) and part.value in NAMES:
-            found.append(str(part.value))
-        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-            found += held.get(part.id, [])
-    return found
-
-
-def _position(node: ast.AST) -> tuple[int, int]:
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
-
-
-def _prints(node: ast.AST) -> bool:
-    function = node.func if isinstance(node, ast.Call) else None
-    return isinstance(function, ast.Name) and function.id in ("print", "display")
+def _checked(source: str) -> list[str]:
+    """Return the names of exercises in a cell's code, not in its comments."""
+    try:
+        tree = ast.parse(MAGIC.sub("", source))
+    except (SyntaxError, ValueError, RecursionError):
+        return [name for name in NAME.findall(source) if name in NAMES]
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    strings.sort(key=lambda node: (node.lineno, node.col_offset))
+    return [str(node.value) for node in strings if node.value in NAMES]
 
 
 def _texts(outputs: Iterable[Any]) -> list[str]:
