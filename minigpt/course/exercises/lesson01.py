@@ -79,8 +79,8 @@ def count_pairs(ids: Ids) -> dict[Pair, int]:
 
 
 def _replacing(pattern: str, times: int = 0) -> Any:
-    """Return a merge of ids a, b as characters: group 1 becomes the new id, the rest
-    of a match is dropped."""
+    # A regular expression of ids as characters: the new id takes the place of group 1,
+    # and the rest of what matches is dropped.
 
     def way(ids: Ids, pair: Pair, new_id: int) -> Ids:
         a, b = (re.escape(chr(i)) for i in pair)
