@@ -120,7 +120,6 @@ class TrainConfig:
     Args:
         batch_size: B, number of sequences per iteration.
         max_iters: number of iterations, each of which updates the weights once.
-        minutes: how long to train instead of max_iters iterations; 0 for max_iters.
         optimizer: "adamw", or "muon": Muon for the matrices inside the blocks and
             AdamW for all other parameters.
         learning_rate: peak learning rate of AdamW.
@@ -139,6 +138,7 @@ class TrainConfig:
         dtype: number format of matrix products: "float32", "bfloat16" or "auto", which
             is bfloat16 if the device has native instructions for it.
         compile: whether to compile the model first (faster on CUDA, slow to start).
+        minutes: how long to train instead of max_iters iterations; 0 for max_iters.
 
     Raises:
         ValueError: a value is of another type or out of its range.
@@ -146,7 +146,6 @@ class TrainConfig:
 
     batch_size: int = 32
     max_iters: int = 1000
-    minutes: float = 0.0
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     muon_learning_rate: float = 0.02
@@ -163,6 +162,7 @@ class TrainConfig:
     device: str = "auto"
     dtype: str = "float32"
     compile: bool = False
+    minutes: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self)

@@ -136,6 +136,7 @@ def test_a_loop_interrupted_runs_again():
         cells = {cell.id: cell.source for cell in tools.cells("04", "code")}
         for source in (
             cells["imports"],
+            "from minigpt import baseline_losses",
             "text = data.read_text(data.BUILT_IN['fables'])",
             cells["dataset-make"],
             "known = baseline_losses(train_ids, val_ids, V)",
