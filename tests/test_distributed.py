@@ -68,7 +68,7 @@ def test_ctrl_c_stops_both_and_saves(options, tmp_path):
     os.killpg(run.pid, signal.SIGINT)  # a terminal sends it to all of them
     out, _ = run.communicate(timeout=60)
     assert "to continue: minigpt train --resume" in out
-    [iteration] = re.findall(r"stopped after iteration (\d+) of 100000", out)
+    [iteration] = re.findall(r"stopped after iteration (\d+) of 100,000", out)
     assert (tmp_path / f"model_iter_{iteration}.pt").exists()
 
 
