@@ -20,7 +20,7 @@ CODE = {
         "minigpt.decoding, minigpt.checkpoint, minigpt.data",
     ],
     "minigpt generate": [
-        *("-m", "minigpt", "generate", "--prompt", "THE FOX", "--length", "1"),
+        *("-m", "minigpt", "generate", "--prompt", "THE FOX", "--length", "1")
     ],
 }
 

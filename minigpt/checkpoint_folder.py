@@ -16,15 +16,10 @@ def find_furthest(folder: str | Path) -> Path:
     Raises:
         ValueError: the folder holds no checkpoint that a run can be resumed from.
     """
-    found = {path: state for path in saved_in(Path(folder)) if (state := peek(path))}
-    if not found:
-        raise ValueError(
-            f"there is no checkpoint in {folder} to resume: leave --resume out"
-        )
-    return max(
-        found,
-        key=lambda p: (found[p].run_id, found[p].iteration, p.name == FINAL),
-    )
+    runs = {path: state for path in saved_in(Path(folder)) if (state := peek(path))}
+    if not runs:
+        raise ValueError(f"there is no checkpoint in {folder}: leave --resume out")
+    return max(runs, key=lambda p: (runs[p].run_id, runs[p].iteration, p.name == FINAL))
 
 
 def saved_in(folder: Path) -> list[Path]:

@@ -20,9 +20,7 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ValueError(
-            f"unknown device {name!r}: choose auto, cpu, cuda or mps"
-        ) from None
+        raise ValueError(f"unknown device {name!r}: try auto, cpu or cuda") from None
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

@@ -13,12 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from minigpt.checkpoint import (
-    TrainingState,
-    load_checkpoint,
-    peek,
-    save_checkpoint,
-)
+from minigpt.checkpoint import TrainingState, load_checkpoint, peek, save_checkpoint
 from minigpt.checkpoint_folder import FINAL, make_room, saved_in
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.data import Dataset
@@ -221,9 +216,7 @@ def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> R
             "that of the data: prepare the text it was trained on, or start a new run"
         )
     if changed(shape, changes) != shape:
-        raise ValueError(
-            f"the model in {path} cannot be given another shape: start a new run"
-        )
+        raise ValueError(f"the model in {path} has another shape: start a new run")
     if "max_iters" in changes:
         changes = {"minutes": 0.0} | changes
     config = changed(state.config, changes)
@@ -257,17 +250,14 @@ def check_unfinished(run: Run) -> None:
     save its end.
     """
     path, config = run.checkpoint, run.config
-    if not run.finished or path is None:
-        return
-    end = peek(path.with_name(FINAL))
+    end = peek(path.with_name(FINAL)) if path else None
     ended = end is not None and end.run_id == run.run_id
-    if ended or config.minutes or run.iteration > config.max_iters:
-        done, option = f"{config.max_iters:,} iterations", "--max-iters"
+    beyond = config.minutes or run.iteration > config.max_iters
+    if run.finished and (ended or beyond):
+        done = f"{config.max_iters:,} iterations: to go on, give a larger --max-iters"
         if config.minutes:
-            done, option = f"{config.minutes:g} minutes", "--minutes"
-        raise ValueError(
-            f"{path} has done all of its {done}: to continue, give a larger {option}"
-        )
+            done = f"{config.minutes:g} minutes: to go on, give a larger --minutes"
+        raise ValueError(f"{path} has done all of its {done}")
 
 
 def changed(config: Config, changes: dict) -> Config:

@@ -204,14 +204,12 @@ def generate(
         )
     check_settings(temperature, top_k, top_p)
     check_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
 
     def steps() -> Iterator[int]:
         for _ in range(max_new_tokens):
             logits = _logits_after(model, text)
-            text.append(
-                next_token(logits, generator, temperature, top_k, top_p, greedy)
-            )
+            text.append(next_token(logits, rng, temperature, top_k, top_p, greedy))
             yield text[-1]
 
     return steps()

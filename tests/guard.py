@@ -109,9 +109,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Put the files that take longest first, and leave the others as they are."""
     rank = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(
-        key=lambda item: rank.get(item.nodeid.partition("::")[0], len(LONGEST)),
-    )
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 def pytest_sessionfinish(session):

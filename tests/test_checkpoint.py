@@ -191,8 +191,7 @@ def test_parts_that_make_no_sense(path, fields, reason):
 
 
 @pytest.mark.parametrize(
-    "claim",
-    [{"n_layer": 10**9}, {"block_size": 10**12}, {"n_embd": 2**30}],
+    "claim", [{"n_layer": 10**9}, {"block_size": 10**12}, {"n_embd": 2**30}]
 )
 @pytest.mark.parametrize("modern", [False, True])
 def test_a_small_file_cannot_fill_the_memory(path, claim, modern):

@@ -15,12 +15,7 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.cli import generate as command
 from minigpt.cli.parser import parse
 from minigpt.sampling import generate
-from minigpt.tokenizer import (
-    BPETokenizer,
-    CharTokenizer,
-    WordTokenizer,
-    stream_text,
-)
+from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer, stream_text
 
 TEXT = "Ворона и Лисица: «Мораль», the crow and the fox — é 👩‍🚀 日本\n" * 3
 BPE = BPETokenizer.train(TEXT, 300)

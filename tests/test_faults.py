@@ -13,11 +13,7 @@ from minigpt.training import train
 
 SHAPE = GPTConfig(vocab_size=7, block_size=8, n_layer=2, n_head=2, n_embd=16)
 RUN = TrainConfig(
-    batch_size=16,
-    max_iters=100,
-    learning_rate=1e-2,
-    warmup_iters=5,
-    eval_interval=100,
+    batch_size=16, max_iters=100, learning_rate=1e-2, warmup_iters=5, eval_interval=100
 )
 IDS = torch.tensor([[0, 3, 5, 1, 6, 2, 4, 0]])
 EXHIBITS = [faults.healthy, *faults.PATIENTS.values()]

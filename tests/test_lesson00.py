@@ -55,10 +55,7 @@ WRONG = {
         "last letter of the list": lambda letters: letters[-1],
         "the rarest": lambda letters: min(letters, key=letters.count),
         "how often a letter occurs": lambda letters: max(map(letters.count, letters)),
-        "Return the letter alone": lambda letters: (
-            letters[0],
-            2,
-        ),
+        "Return the letter alone": lambda letters: (letters[0], 2),
         "Your function changed letters": lambda letters: letters.pop(),
     },
     "00.write": {

@@ -146,10 +146,7 @@ WRONG = {
     ],
     "03.block": [
         (
-            block(
-                "x = norm1(x + attention(x))",
-                "return norm2(x + feed_forward(x))",
-            ),
+            block("x = norm1(x + attention(x))", "return norm2(x + feed_forward(x))"),
             "post-norm",
         ),
         (
@@ -186,10 +183,7 @@ WRONG = {
             "is lost",
         ),
         (
-            block(
-                "x = x + feed_forward(norm2(x))",
-                "return x + attention(norm1(x))",
-            ),
+            block("x = x + feed_forward(norm2(x))", "return x + attention(norm1(x))"),
             "feed_forward came first",
         ),
         (
@@ -205,24 +199,15 @@ WRONG = {
             "feed_forward received x itself",
         ),
         (
-            block(
-                "x = x + attention(norm1(x))",
-                "return x + feed_forward(norm1(x))",
-            ),
+            block("x = x + attention(norm1(x))", "return x + feed_forward(norm1(x))"),
             "You used norm1 twice",
         ),
         (
-            block(
-                "x = x + attention(norm2(x))",
-                "return x + feed_forward(norm1(x))",
-            ),
+            block("x = x + attention(norm2(x))", "return x + feed_forward(norm1(x))"),
             "You swapped norm1 and norm2",
         ),
         (
-            block(
-                "x = x + norm1(attention(x))",
-                "return x + norm2(feed_forward(x))",
-            ),
+            block("x = x + norm1(attention(x))", "return x + norm2(feed_forward(x))"),
             "came after the layers",
         ),
         (
@@ -243,9 +228,7 @@ WRONG = {
         (block("return x"), "You returned x unchanged"),
         (
             block(
-                "x += attention(norm1(x))",
-                "x += feed_forward(norm2(x))",
-                "return x",
+                "x += attention(norm1(x))", "x += feed_forward(norm2(x))", "return x"
             ),
             "x += changes the tensor that you were given",
         ),

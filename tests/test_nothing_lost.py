@@ -177,9 +177,7 @@ def test_another_text_of_the_same_characters_is_refused(
 
 def test_another_shape_is_refused(train):
     train()
-    assert (
-        "cannot be given another shape" in train("--resume", "--n-layer", 5).complaint
-    )
+    assert "has another shape" in train("--resume", "--n-layer", 5).complaint
 
 
 def test_a_clock_run_ends_on_time_and_can_be_resumed(train, folder):

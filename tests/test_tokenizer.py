@@ -558,8 +558,8 @@ def test_what_counts_as_a_word():
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        (None, "a tokenizer is stored as a dict, not NoneType"),
-        ([], "a tokenizer is stored as a dict, not list"),
+        (None, "a tokenizer is saved as a dict, not NoneType"),
+        ([], "a tokenizer is saved as a dict, not list"),
         ({}, "unknown tokenizer None: choose from char, bpe, word"),
         ({"type": ["bpe"]}, "unknown tokenizer ['bpe']: choose from char, bpe, word"),
         ({"type": "char"}, '"characters" must be a string'),
@@ -582,7 +582,7 @@ def test_what_counts_as_a_word():
         ({"type": "bpe", "merges": [[1, 2], [1, 2]]}, "merge 1 2 makes a token that"),
         (
             {"type": "bpe", "merges": [[1, 1], [256, 1], [1, 256]]},
-            "merge 1 256 makes a token that exists already",
+            "merge 1 256 makes a token that already exists",
         ),
         (
             {"type": "bpe", "merges": [[0, 0]] + [[i, i] for i in range(256, 60_000)]},

@@ -19,8 +19,8 @@ from minigpt.checkpoint import load_checkpoint
 from minigpt.config import GPTConfig, TrainConfig, get_preset
 from minigpt.course import widgets
 from minigpt.course.curves import smoothed
+from minigpt.course.widgets.base import Throttle
 from minigpt.course.widgets.loss_curve import curve_svg
-from minigpt.course.widgets.throttle import Throttle
 from minigpt.course.widgets.training import TrainingPanel, choices, trainer
 from minigpt.course.widgets.training.choices import Choice
 from minigpt.course.widgets.training.stop_control import StopControl, Stopped

@@ -113,12 +113,10 @@ READERS: dict[type, Callable[[str], Any]] = {
 def _make_parser() -> Parser:
     about = "A GPT small enough to read and to train on a laptop."
     parser = Parser(prog="minigpt", description=about)
-    commands = parser.add_subparsers(
-        title="commands", dest="command", metavar="command"
-    )
+    subs = parser.add_subparsers(title="commands", dest="command", metavar="command")
     for name, (summary, add_options) in COMMANDS.items():
         about = add_options.__doc__ or summary
-        add_options(commands.add_parser(name, help=summary, description=about))
+        add_options(subs.add_parser(name, help=summary, description=about))
     return parser
 
 

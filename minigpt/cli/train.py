@@ -103,10 +103,8 @@ def run(
 
 def start(preset: str, data_dir: Path, changes: dict) -> Run:
     """Return a new run of that preset, with changes to its model and its training."""
-    chosen, dataset = get_preset(preset), load_dataset(data_dir)
-    return begin(
-        dataset, changed(chosen.model, changes), changed(chosen.training, changes)
-    )
+    base, dataset = get_preset(preset), load_dataset(data_dir)
+    return begin(dataset, changed(base.model, changes), changed(base.training, changes))
 
 
 def lead(
@@ -159,8 +157,8 @@ def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
         return
     save(run, folders.out_dir / FINAL, logger)
     usual = folders.out_dir == CHECKPOINTS
-    chosen = [] if usual else ["--checkpoint", str(run.checkpoint)]
-    generate = shlex.join(["minigpt", "generate", *chosen])
+    base = [] if usual else ["--checkpoint", str(run.checkpoint)]
+    generate = shlex.join(["minigpt", "generate", *base])
     logger.print(f"saved {run.checkpoint}; to generate text: {generate}")
     if folders.export is not None:
         model = GPT(replace(run.model.config, dropout=0.0))

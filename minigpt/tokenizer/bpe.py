@@ -137,9 +137,8 @@ def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
         if total > MAX_BYTES:
             raise ValueError(f"the tokens hold more than {MAX_BYTES:,} bytes together")
         if token in seen:
-            raise ValueError(
-                f"merge {first} {second} makes a token that exists already"
-            )
+            twice = "makes a token that already exists"
+            raise ValueError(f"merge {first} {second} {twice}")
         tokens.append(token)
         seen.add(token)
     return tokens

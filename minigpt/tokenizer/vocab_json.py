@@ -59,9 +59,7 @@ def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
         ValueError: the fields do not describe a tokenizer.
     """
     if not isinstance(fields, dict):
-        raise ValueError(
-            f"a tokenizer is stored as a dict, not {type(fields).__name__}"
-        )
+        raise ValueError(f"a tokenizer is saved as a dict, not {type(fields).__name__}")
     _check_kind(fields.get("type"))
     make, name, kind, description = KINDS[fields["type"]]
     if not isinstance(fields.get(name), kind):

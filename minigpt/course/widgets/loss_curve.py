@@ -33,10 +33,7 @@ class _Scale:
 
 
 def curve_svg(
-    curves: Mapping[str, Points],
-    baselines: Baselines,
-    last: int,
-    dots: bool = True,
+    curves: Mapping[str, Points], baselines: Baselines, last: int, dots: bool = True
 ) -> str:
     """Return two loss curves as SVG, and the baselines as dotted lines.
 

@@ -13,9 +13,15 @@ from minigpt.baselines import Baselines
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import faults
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import button, control, in_words, message, panel
+from minigpt.course.widgets.base import (
+    Throttle,
+    button,
+    control,
+    in_words,
+    message,
+    panel,
+)
 from minigpt.course.widgets.loss_curve import curve_svg
-from minigpt.course.widgets.throttle import Throttle
 from minigpt.model import GPT
 from minigpt.training import Step, train
 

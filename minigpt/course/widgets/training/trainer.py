@@ -13,8 +13,7 @@ from minigpt.baselines import Baselines, baseline_losses
 from minigpt.checkpoint import Checkpoint
 from minigpt.checkpoint_folder import FINAL, find_furthest
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import in_words
-from minigpt.course.widgets.throttle import Throttle
+from minigpt.course.widgets.base import Throttle, in_words
 from minigpt.course.widgets.training.choices import Choice, opening_of
 from minigpt.course.widgets.training.stop_control import PATIENCE, StopControl, Stopped
 from minigpt.data import Dataset, find_source, make_dataset, read_text
