@@ -3,6 +3,8 @@
 import os
 import secrets
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,7 +33,7 @@ def write_together(writes: Mapping[str | Path, Write]) -> None:
     """Write several files that only make sense together: all of them, or none.
 
     They are written to temporary files, which are renamed when all are complete. Only
-    an interruption at that very moment can leave some old and some new.
+    a process that is killed while it renames can leave some old and some new.
 
     Raises:
         OSError: a file cannot be written; older ones are left as they were.
@@ -43,9 +45,10 @@ def write_together(writes: Mapping[str | Path, Write]) -> None:
             with _explained(path):
                 temporary[path] = _temporary_name(path)
                 _fill(temporary[path], path, write)
-        for path, complete in temporary.items():
-            with _explained(path):
-                os.replace(complete, path)
+        with _interrupt_delayed():
+            for path, complete in temporary.items():
+                with _explained(path):
+                    os.replace(complete, path)
     finally:
         for leftover in temporary.values():
             with suppress(OSError):  # it has been renamed, or never written
@@ -82,6 +85,23 @@ def _fill(temporary: Path, path: Path, write: Write) -> None:
         write(file)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def _interrupt_delayed() -> Iterator[None]:
+    """Delay Ctrl-C until the block has ended."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is None:
+        yield  # only the main thread is interrupted, and only by Python's own handler
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
