@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -126,11 +126,8 @@ def _windows(ids: Tensor, T: int, batch_size: int) -> Iterator[tuple[Tensor, Ten
 
 
 @contextmanager
-def _seeded(seed: int, needed: bool) -> Iterator[None]:
+def _seeded(seed: int) -> Iterator[None]:
     """Seed PyTorch's global generators inside the block, and restore them after it."""
-    if not needed:
-        yield
-        return
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
@@ -198,7 +195,7 @@ def train(
             generator.manual_seed(seed)
             batch = sample_batch(train_ids, config.batch_size, block_size, generator)
             inputs, targets = (world.shard(part).to(device) for part in batch)
-            with autocast, _seeded(seed, dropout):
+            with autocast, _seeded(seed) if dropout else nullcontext():
                 loss = cross_entropy(forward(inputs), targets)
             loss.backward()
             clip = config.grad_clip or math.inf

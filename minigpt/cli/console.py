@@ -80,11 +80,7 @@ class Session:
         )
 
     def ask(self, question: str, read: Callable[[str], Any]) -> Any:
-        """Return `read(answer)`; ask again as long as that raises BadAnswer.
-
-        Raises:
-            Leave: the answer is "exit" or the like.
-        """
+        """Return `read(answer)`; ask again on BadAnswer, and raise Leave on "exit"."""
         while True:
             answer = input(f"{question}: ").removesuffix("\r")  # a file from Windows
             if not sys.stdin.isatty():

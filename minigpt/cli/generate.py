@@ -16,11 +16,7 @@ USUAL_LENGTH, USUAL_SESSION_LENGTH = 200, 50
 def run(
     prompt: str | None, checkpoint: Path | None, lang: str | None, **chosen: Any
 ) -> None:
-    """Write one text to standard output, or hold a session if there is no prompt.
-
-    Everything but the text, such as the name of the checkpoint, is printed on standard
-    error.
-    """
+    """Write one text to standard output, or hold a session; all else goes to stderr."""
     language = choose_language(lang)
     path = checkpoint or find_checkpoint()
     loaded = load_checkpoint(path)
@@ -40,11 +36,7 @@ def run(
 
 
 def find_checkpoint() -> Path:
-    """Return the learner's own finished model, or the one that comes with the course.
-
-    Raises:
-        ValueError: there is neither.
-    """
+    """Return the learner's finished model, or the one that comes with the course."""
     for path in CHECKPOINTS / "model_final.pt", SHIPPED_CHECKPOINT:
         if path.is_file():
             return path

@@ -18,11 +18,7 @@ LESSON = re.compile(
 
 
 def run(folder: Path | None) -> None:
-    """Print a row for each learner; say on standard error what could not be read.
-
-    Raises:
-        ValueError: there are no notebooks in the folder.
-    """
+    """Print a row for each learner; say on standard error what could not be read."""
     folder = NOTEBOOKS if folder is None else folder
     notebooks = {path: owner(path, folder) for path in notebooks_in(folder)}
     if not notebooks:

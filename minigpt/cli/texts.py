@@ -57,11 +57,7 @@ EXIT = {"exit", "quit", "выход"}
 def choose_language(
     wanted: str | None = None, environment: Mapping[str, str] = os.environ
 ) -> str:
-    """Return the wanted language, or else the locale's, or else English.
-
-    Raises:
-        ValueError: there is no translation into the wanted language.
-    """
+    """Return the wanted language, or else the locale's, or else English."""
     if wanted is not None:
         if wanted not in TEXTS:
             raise ValueError(
@@ -75,11 +71,7 @@ def choose_language(
 
 
 def format_number(number: float, language: str) -> str:
-    """Return the number as people of that language write it.
-
-    >>> format_number(0.8, "en"), format_number(0.8, "ru")
-    ('0.8', '0,8')
-    """
+    """Return the number as people of that language write it: 0.8, or 0,8."""
     text = str(number) if isinstance(number, int) else f"{number:g}"
     return text.replace(".", ",") if language == "ru" else text
 

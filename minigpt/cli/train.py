@@ -110,12 +110,7 @@ def start(preset: str, data_dir: Path, changes: dict) -> Run:
 def lead(
     run: Run, folders: Folders, logger: TrainingLogger, world: World, seen: list[int]
 ) -> None:
-    """Train to the end or to Ctrl-C, logging and saving.
-
-    Raises:
-        TrainingDiverged, OSError: the loss is not finite, or a checkpoint cannot be
-            written; the message names the last good checkpoint.
-    """
+    """Train to the end or to Ctrl-C; an error names the last good checkpoint."""
     try:
         for step in run.steps():
             logger.log(step)

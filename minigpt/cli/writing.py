@@ -26,11 +26,7 @@ class Settings:
 def make_settings(
     chosen: dict[str, Any], usual_length: int, vocab_size: int
 ) -> Settings:
-    """Return the chosen settings, with usual values for those that are None.
-
-    Raises:
-        ValueError: a setting is out of its range.
-    """
+    """Return the chosen settings, with usual values for those that are None."""
     usual = {
         "length": usual_length,
         "top_k": min(DEFAULT_TOP_K, vocab_size),
@@ -51,12 +47,7 @@ def make_settings(
 def continuation(
     checkpoint: Checkpoint, prompt: str, settings: Settings
 ) -> Iterator[str]:
-    """Yield the text after the prompt piece by piece, as it is generated.
-
-    Raises:
-        ValueError: at once, if the prompt is empty or cannot be encoded, or the length
-            is out of its range.
-    """
+    """Yield the text after the prompt piece by piece; raise ValueError at once."""
     tokenizer, options = checkpoint.tokenizer, asdict(settings)
     prompt_ids, length = tokenizer.encode(prompt), options.pop("length")
     ids = generate(checkpoint.model, prompt_ids, length, **options)

@@ -150,9 +150,5 @@ def make(
 
 
 def name_of(exhibit: Callable[[GPT, TrainConfig], Exhibit]) -> str:
-    """Return an exhibit's fault in words.
-
-    >>> name_of(no_residual)
-    'no residual'
-    """
+    """Return an exhibit's fault in words: "no residual" for `no_residual`."""
     return exhibit.__name__.replace("_", " ")

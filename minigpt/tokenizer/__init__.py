@@ -2,7 +2,13 @@
 
 # ruff: noqa: F401 (these names are public)
 
-from minigpt.tokenizer.base import MAX_VOCAB_SIZE, Tokenizer, as_ids, visible
+from minigpt.tokenizer.base import (
+    MAX_VOCAB_SIZE,
+    Tokenizer,
+    as_ids,
+    stream_text,
+    visible,
+)
 from minigpt.tokenizer.bpe import (
     BPETokenizer,
     byte_ids,
@@ -13,7 +19,6 @@ from minigpt.tokenizer.bpe import (
     split_words,
 )
 from minigpt.tokenizer.char import CharTokenizer
-from minigpt.tokenizer.streaming import stream_text
 from minigpt.tokenizer.vocab_json import (
     load_tokenizer,
     tokenizer_from_dict,

@@ -1,13 +1,14 @@
-"""Define the interface of all tokenizers, and check their arguments."""
+"""Define what all tokenizers offer, check their arguments, and stream their text."""
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from operator import index
 from typing import Any, Protocol
 
 # Prepared data is stored as unsigned 16-bit numbers.
 MAX_VOCAB_SIZE = 65_536
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 class Tokenizer(Protocol):
@@ -113,3 +114,28 @@ def check_vocab_size(vocab_size: int, smallest: int = 1) -> None:
             f"the vocabulary size must be from {smallest} to {MAX_VOCAB_SIZE:,}, "
             f"not {vocab_size:,}"
         )
+
+
+def stream_text(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
+    """Yield the text of the ids piece by piece, as soon as each piece is certain.
+
+    The pieces together are `tokenizer.decode(ids)`. A byte-pair token may end in the
+    middle of a character; its piece is then held back until the character is complete.
+
+    Args:
+        ids: any one-dimensional integers, or an iterator that generates them.
+    """
+    waiting: list[int] = []
+    shown = 0
+    for i in ids:
+        waiting.append(i)
+        text = tokenizer.decode(waiting)
+        # Only an incomplete last character can change when more bytes follow.
+        certain = len(text.removesuffix(UNREADABLE))
+        if certain > shown:
+            yield text[shown:certain]
+        shown = certain
+        if certain == len(text):
+            waiting, shown = [], 0
+    if waiting:
+        yield tokenizer.decode(waiting)[shown:]

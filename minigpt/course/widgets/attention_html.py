@@ -12,7 +12,7 @@ from torch import Tensor
 from minigpt.course.colours import BLUE, FAINT, HATCH, INK, PAPER, SHADE, VERMILLION
 from minigpt.course.widgets.markup import CODE_FONT, svg, tag, text
 from minigpt.tokenizer import Tokenizer, visible
-from minigpt.tokenizer.streaming import UNREADABLE
+from minigpt.tokenizer.base import UNREADABLE
 
 MAP_PIXELS = 480
 MASKED = (

@@ -110,12 +110,7 @@ def inference(model: nn.Module, ids: list[int]) -> Iterator[Tensor]:
 def encode_text(
     tokenizer: Tokenizer, text: str, longest: int, name: str = "sentence"
 ) -> list[int]:
-    """Return the ids of a text; error messages call it by its name.
-
-    Raises:
-        ValueError: it is empty, has more than `longest` tokens, or has a character
-            that is not in the vocabulary.
-    """
+    """Return the ids of a text, or raise ValueError, calling the text by its name."""
     ids = tokenizer.encode(text)
     if not ids:
         raise ValueError(f"the {name} is empty: write at least one character")

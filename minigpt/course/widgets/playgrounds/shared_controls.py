@@ -73,11 +73,7 @@ class SharedControls:
         self.button.on_click(lambda _: restart())
 
     def request(self) -> Request:
-        """Return what the controls ask for, with the newest model.
-
-        Raises:
-            ValueError: the prompt is empty, too long, or has an unknown character.
-        """
+        """Return what the controls ask for; ValueError if the prompt is unusable."""
         newest: Source = getattr(self.source, "newest", self.source)
         tokenizer = newest.tokenizer
         ids = encode_text(tokenizer, self.prompt.value, LONGEST_PROMPT, "prompt")

@@ -67,11 +67,7 @@ class Writer:
         }
 
     def write(self, request: Request) -> None:
-        """Start a new text in place of the one before.
-
-        Raises:
-            ValueError: the request cannot be met; the old text stays.
-        """
+        """Start a new text; after a ValueError the old one stays."""
         settings = self.settings | {"seed": request.seed}
         ids = generate(request.model, request.prompt, request.length, **settings)
         for widget in self.controls[:3]:

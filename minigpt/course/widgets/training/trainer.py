@@ -256,11 +256,7 @@ def _measure(model: GPT, ids: Tensor, control: StopControl) -> float | None:
 
 
 def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str | None:
-    """Return a text that begins with `opening`, with the same seed each time.
-
-    None if the thread is asked for something else meanwhile, or if the model has
-    diverged.
-    """
+    """Return a text that begins with `opening`, None if it is interrupted."""
     asked, text = control.asked, opening
     prompt = made.tokenizer.encode(opening)
     with suppress(ValueError), np.errstate(all="ignore"):
