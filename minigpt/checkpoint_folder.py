@@ -30,7 +30,7 @@ def saved_in(folder: Path) -> list[Path]:
 def make_room(
     paths: Iterable[Path], run_id: str, start: int, subfolder: Path | None = None
 ) -> Path | None:
-    """Move away what a run must not replace, of the checkpoints at `paths`.
+    """Move those of the checkpoints at `paths` that a run must not replace.
 
     That is what other runs have saved, and what the run itself has saved beyond the
     iteration `start` that it was resumed from.
@@ -41,7 +41,7 @@ def make_room(
     for path in paths:
         if path.exists() and not _precedes(peek(path), run_id, start):
             subfolder = subfolder or _free_subfolder(path.parent)
-            with suppress(FileNotFoundError):  # another process may do the same
+            with suppress(FileNotFoundError):  # another process may have moved it
                 os.replace(path, subfolder / path.name)
     return subfolder
 

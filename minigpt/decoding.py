@@ -1,4 +1,4 @@
-"""Generate text faster: the same GPT once more, in NumPy and with a key/value cache.
+"""Generate text faster: the same GPT again, in NumPy and with a key/value cache.
 
 `sampling.generate` runs the model over the whole context for every token. But keys and
 values do not depend on later tokens: `Decoder` keeps them, and a new token costs one
@@ -50,7 +50,7 @@ def generate(
     def steps() -> Iterator[int]:
         for _ in range(max_new_tokens):
             start = sampling.context_start(len(text), model.config.block_size)
-            if start + decoder.length != len(text) - 1:  # every position has changed
+            if start + decoder.length != len(text) - 1:  # the context has slid
                 decoder.length = 0
             logits = torch.from_numpy(decoder.feed(text[start + decoder.length :]))
             text.append(sampling.next_token(logits, generator, **settings))
@@ -83,7 +83,7 @@ class Decoder:
         start, stop = self.length, self.length + len(ids)
         if stop > self.block_size:
             raise ValueError(f"{stop} positions exceed the block of {self.block_size}")
-        with np.errstate(all="ignore"):  # a broken model is noticed by its logits
+        with np.errstate(all="ignore"):  # its logits tell a broken model
             x = self.token_embedding[np.asarray(ids)]  # (T, C)
             if self.position_embedding is not None:
                 x += self.position_embedding[start:stop]
@@ -107,11 +107,11 @@ class Layer:
         H, C, D = attention.n_head, config.n_embd, config.n_embd // attention.n_head
         self.cache = np.zeros((2, H, config.block_size, D), np.float32)
         self.rotation: Any = None
-        if gpt2:  # instead of the scores, divide the queries by √D, here
+        if gpt2:  # dividing the queries by √D replaces dividing the scores
             self.qkv.matrix[:, :C] /= D**0.5
         else:
-            # Rotary rotates channels i and i + D/2 as a pair. Side by side, a pair is
-            # one complex number, and a product with another rotates and scales it.
+            # Rotary rotates channels i and i + D/2 as a pair: here side by side, as one
+            # complex number, times cos + i sin. Of √D, queries and keys take D^¼ each.
             pairs = np.arange(2 * C).reshape(2 * H, 2, D // 2).swapaxes(1, 2).ravel()
             self.qkv.matrix[:, : 2 * C] = self.qkv.matrix[:, pairs]
             cos, sin = array(attention.rotary.cos), array(attention.rotary.sin)
@@ -128,7 +128,7 @@ class Layer:
         self.cache[:, :, start:stop] = heads[1:]
         keys, values = self.cache[:, :, :stop]  # each (H, S, D)
         scores = heads[0] @ keys.swapaxes(1, 2)  # (H, T, S)
-        if T > 1:  # the causal mask; a single new position attends to all others
+        if T > 1:  # the causal mask; one new position attends to everything so far
             scores += np.triu(np.full((T, stop), -np.inf, np.float32), start + 1)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)
@@ -138,8 +138,8 @@ class Layer:
 class Linear:
     """A linear layer, x W + b with W (in, out), and the norm before it, if any.
 
-    The norm's gain and bias become part of W and b. With `centre`, the layer's output
-    has a mean of 0: if all that is added to x has, LayerNorm need not subtract it.
+    The norm's gain and bias become part of W and b. With `centre`, the output has mean
+    0. If all that is added up in x has mean 0, LayerNorm has no mean to subtract.
     """
 
     def __init__(self, linear: Any, norm: Any = None, centre: bool = False) -> None:
@@ -154,7 +154,7 @@ class Linear:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         x = x if self.epsilon is None else rms_norm(x, self.epsilon)
-        # Row by row, as BLAS starts threads for several, and waits if cores are busy.
+        # Row by row: for several, BLAS would start threads, and wait on busy cores.
         rows = x.dot(self.weight) if len(x) == 1 else (x[:, None] @ self.weight)[:, 0]
         return rows + self.bias
 
@@ -172,7 +172,7 @@ def rms_norm(x: np.ndarray, epsilon: float) -> np.ndarray:
 
 def gelu(x: np.ndarray) -> np.ndarray:
     """Return x (1 + tanh(y)) / 2 = x / (1 + e^(-2y)), y = √(2/π) (x + 0.044715 x³)."""
-    return x / (1 + np.exp(x * (-1.5957691216 - 0.0713548163 * (x * x))))
+    return x / (1 + np.exp(-1.5957691216 * x * (1 + 0.044715 * (x * x))))
 
 
 def unsupported_reason(model: GPT) -> str | None:

@@ -125,7 +125,7 @@ class GPT(nn.Module):
 
 
 def _as_int64(ids: Tensor, block_size: int) -> Tensor:
-    """Return ids (B, T) as int64, or raise ValueError if they are no such thing."""
+    """Return ids (B, T) as int64, or raise ValueError if they are not valid."""
     if ids.dim() != 2:
         hint = ": add a batch dimension with ids[None]" if ids.dim() == 1 else ""
         raise ValueError(f"ids must have shape (B, T), not {tuple(ids.shape)}{hint}")
@@ -134,6 +134,6 @@ def _as_int64(ids: Tensor, block_size: int) -> Tensor:
     if ids.shape[1] > block_size:
         raise ValueError(
             f"{ids.shape[1]} positions do not fit into a block of {block_size}: "
-            "keep the last ones"
+            "pass only the last ones"
         )
     return ids.long()

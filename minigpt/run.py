@@ -208,7 +208,7 @@ def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> R
     checkpoint = load_checkpoint(path)
     state, shape = checkpoint.training, checkpoint.model.config
     if state is None:
-        raise ValueError(f"{path} was exported for writing only: start a new run")
+        raise ValueError(f"{path} was exported for generating only: start a new run")
     known = checkpoint.tokenizer.to_dict() == dataset.tokenizer.to_dict()
     if not known or state.text_id not in ("", text_id(dataset)):
         raise ValueError(

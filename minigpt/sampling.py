@@ -1,4 +1,4 @@
-"""Turn logits into probabilities, probabilities into the next token, and go on.
+"""Turn logits into probabilities, draw the next token, and repeat.
 
 This is the readable path. `minigpt.decoding` gives the same tokens faster.
 Sources: top-k from Fan et al. (2018), top-p ("nucleus") from Holtzman et al. (2020).
@@ -15,8 +15,8 @@ from minigpt.model import GPT
 from minigpt.tokenizer import as_ids
 
 MAX_NEW_TOKENS = 1_000_000
-LARGEST_SEED = 2**32 - 1  # of torch's generators on the CPU, larger ones repeat
-DEFAULT_TOP_K = 50  # of the console and the panels
+LARGEST_SEED = 2**32 - 1  # PyTorch's CPU generators repeat for larger ones
+DEFAULT_TOP_K = 50  # in the console and the panels
 UNUSABLE = "the logits hold no usable number: the model is broken"
 
 
@@ -57,9 +57,9 @@ def next_token_probabilities(
 ) -> Tensor:
     """Return the probabilities (V,) that the next token is drawn from.
 
-    The logits (V,) are divided by the temperature. Of the tokens, the top_k most
-    probable are kept, and of these the fewest whose probabilities reach top_p. Equal
-    logits are ranked by id, so that exactly top_k tokens remain.
+    The logits (V,) are divided by the temperature. Only the top_k most probable tokens
+    are kept, and of those the smallest set of most probable ones whose probabilities
+    add up to top_p. Equal logits are ranked by id, so that exactly top_k remain.
 
     Raises:
         ValueError: a setting is out of its range, or the logits are not (V,) or hold
@@ -74,7 +74,7 @@ def next_token_probabilities(
     scaled = (logits.double() - highest) / temperature
     if top_k is None and top_p == 1:
         return scaled.softmax(dim=0)
-    # By the logits themselves: scaled, two of them can become equal.
+    # Rank by the raw logits: after scaling, two different ones can be equal.
     order = torch.argsort(logits, descending=True, stable=True)
     if top_k is not None:
         scaled[order[top_k:]] = -math.inf
@@ -182,9 +182,9 @@ def generate(
 ) -> Iterator[int]:
     """Yield max_new_tokens ids that follow the prompt `ids`, one at a time.
 
-    Every step runs the model over the whole context again; of a text longer than
-    the block the end is kept (see `context_start`). With `greedy` the most probable
-    token is taken and temperature, top_k and top_p do not matter.
+    Every step runs the model over the whole context again. If the text is longer than
+    the block, only its end is used (see `context_start`). With `greedy`, the most
+    probable token is always taken; temperature, top_k and top_p have no effect.
 
     Args:
         model: a model, left in the mode it is in (`train` or `eval`).

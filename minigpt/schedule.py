@@ -7,11 +7,7 @@ from minigpt.config import TrainConfig
 
 
 def decay_multiplier(progress: float, config: TrainConfig) -> float:
-    """Return how far the learning rate has come down, from 1 to `config.min_lr_ratio`.
-
-    Args:
-        progress: the fraction of the run that is done, from 0 to 1.
-    """
+    """Return the decay, from 1 to `config.min_lr_ratio`, at a progress from 0 to 1."""
     remaining = {
         "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
         "linear": 1 - progress,

@@ -30,7 +30,7 @@ class Step:
     """What one training iteration did.
 
     Attributes:
-        iteration: number of updates so far, this one included; the first step has 1.
+        iteration: number of updates so far, including this one; 1 for the first step.
         loss: nats per token on this iteration's batch, before the update.
         val_loss: nats per token on the whole validation text, after the update; None
             if this iteration was not evaluated.
@@ -98,7 +98,7 @@ def evaluate(model: GPT, ids: Any, batch_tokens: int = 16_384) -> float:
 
 @torch.inference_mode()
 def evaluation(model: GPT, ids: Any, batch_tokens: int) -> Iterator[float]:
-    """Yield the terms of the sum in `evaluate`, one per batch.
+    """Yield each batch's loss, summed over its tokens, so that a panel can interrupt.
 
     Raises:
         ValueError: there are fewer than two tokens, so nothing can be predicted.
@@ -167,13 +167,13 @@ def train(
         train_ids, val_ids: integers of one dimension.
         optimizer: from `make_optimizer(model, config)`; a new one by default.
         start: number of iterations already done.
-        schedule: decides the learning rate, the evaluations and the end of the run; by
-            default by the iterations of `config`.
-        sample_batch: replaces `random_batch`, whose arguments it is called with.
+        schedule: decides the learning rate, when to evaluate and when to stop; by
+            default `Schedule(config)`, which counts iterations.
+        sample_batch: used instead of `random_batch`, with the same arguments.
         measure: computes `val_loss` for the steps that are evaluated.
 
     Raises:
-        TrainingDiverged: the loss is not finite; the last update is not made.
+        TrainingDiverged: the loss is not finite; the weights keep their last values.
         ValueError: a text is too short.
     """
     train_ids, val_ids = as_id_tensor(train_ids), as_id_tensor(val_ids)
@@ -191,7 +191,7 @@ def train(
         while not schedule.finished(iteration):
             began = time.perf_counter()
             model.train()
-            seed = config.seed * 1_000_003 + iteration
+            seed = config.seed * 1_000_003 + iteration  # so that a resumed run agrees
             generator.manual_seed(seed)
             batch = sample_batch(train_ids, config.batch_size, block_size, generator)
             inputs, targets = (world.shard(part).to(device) for part in batch)
@@ -203,7 +203,7 @@ def train(
             batch_loss = _finite(world.mean(loss.detach()), iteration + 1, config)
             multiplier = schedule.lr_multiplier(iteration)
             optimizer.set_lr_multiplier(multiplier)
-            with autocast:
+            with autocast:  # for Muon's products; the weights stay float32
                 optimizer.step()
             optimizer.zero_grad()
             iteration += 1

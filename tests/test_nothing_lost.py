@@ -52,7 +52,7 @@ def test_a_new_run_keeps_the_checkpoints_of_the_one_before(train, folder, more):
     }  # fmt: skip
     result = train(*more, "--max-iters", 2)
     assert result.status == 0
-    assert f"kept the earlier checkpoints in {folder / 'earlier_1'}" in result.out
+    assert f"moved the earlier checkpoints to {folder / 'earlier_1'}" in result.out
     after = contents(folder)
     assert set(after) == {"model_iter_2.pt", "model_final.pt"} | {
         f"earlier_1/{name}" for name in before

@@ -76,7 +76,9 @@ def run(
             `resume` names, or else the course's own.
     """
     if resume is not None and preset is not None:
-        raise ValueError("--resume keeps the preset of its checkpoint: leave one out")
+        raise ValueError(
+            "--resume uses the preset of its checkpoint: leave --preset out"
+        )
     named = Path(resume) if resume not in (None, FURTHEST) else None
     out_dir = out_dir or (named.parent if named else CHECKPOINTS)
     folders = Folders(data_dir, out_dir, export)
@@ -89,7 +91,9 @@ def run(
         check_unfinished(training)
     with process_group(training.device) as world, stop_signals(world.size > 1) as seen:
         if world.size > 1 and training.config.minutes:
-            raise ValueError("--minutes needs a single process: use --max-iters")
+            raise ValueError(
+                "--minutes works in a single process only: use --max-iters"
+            )
         if world.rank == 0:
             folders.check()
             with until_nobody_reads():
@@ -139,7 +143,7 @@ def save(run: Run, path: Path, logger: TrainingLogger) -> None:
     before = run.set_aside
     run.save(path)
     if run.set_aside != before:
-        logger.print(f"kept the earlier checkpoints in {run.set_aside}")
+        logger.print(f"moved the earlier checkpoints to {run.set_aside}")
 
 
 def finish(run: Run, folders: Folders, logger: TrainingLogger) -> None:
