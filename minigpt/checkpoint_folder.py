@@ -1,11 +1,10 @@
 """Find the checkpoint to resume in a folder, and keep runs from replacing others."""
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from minigpt.checkpoint import TrainingState, peek
+from minigpt.checkpoint import peek
 
 FINAL = "model_final.pt"
 
@@ -27,27 +26,18 @@ def saved_in(folder: Path) -> list[Path]:
     return sorted([*folder.glob("model_iter_*.pt"), *folder.glob(FINAL)])
 
 
-def make_room(
-    paths: Iterable[Path], run_id: str, start: int, subfolder: Path | None = None
-) -> Path | None:
-    """Move those of the checkpoints at `paths` that a run must not replace.
-
-    That is what other runs have saved, and what the run itself has saved beyond the
-    iteration `start` that it was resumed from.
+def set_aside(paths: list[Path], subfolder: Path | None = None) -> Path | None:
+    """Move checkpoints to a subfolder, where nothing is replaced either.
 
     Returns:
-        The subfolder they were moved to: the one given, or else a new one beside them.
+        The subfolder: a new one unless there is one without such names already.
     """
+    if paths and (not subfolder or any((subfolder / p.name).exists() for p in paths)):
+        subfolder = _free_subfolder(paths[0].parent)
     for path in paths:
-        if path.exists() and not _precedes(peek(path), run_id, start):
-            subfolder = subfolder or _free_subfolder(path.parent)
-            with suppress(FileNotFoundError):  # another process may have moved it
-                os.replace(path, subfolder / path.name)
+        with suppress(FileNotFoundError):  # another process may have moved it
+            os.replace(path, subfolder / path.name)  # type: ignore[operator]
     return subfolder
-
-
-def _precedes(state: TrainingState | None, run_id: str, start: int) -> bool:
-    return state is not None and state.run_id == run_id and state.iteration <= start
 
 
 def _free_subfolder(folder: Path) -> Path:

@@ -2,9 +2,11 @@
 
 import hashlib
 import math
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from minigpt.checkpoint import TrainingState, load_checkpoint, peek, save_checkpoint
-from minigpt.checkpoint_folder import FINAL, make_room, saved_in
+from minigpt.checkpoint_folder import FINAL, saved_in, set_aside
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.data import Dataset
 from minigpt.device import find_device
@@ -58,6 +60,8 @@ class Run:
     def __post_init__(self) -> None:
         self.text_id = text_id(self.dataset)
         self._saved: set[Path] = set()
+        known = [self.checkpoint.absolute()] if self.checkpoint else []
+        self._stamps = {path: _stamp(path) for path in known}
         self._plan()
 
     def _plan(self) -> None:
@@ -150,19 +154,36 @@ class Run:
                 f"the model is broken after iteration {self.iteration}: start again "
                 f"with a learning rate below {self.config.learning_rate}"
             )
-        path = Path(path)
+        path = Path(path).absolute()
         self._make_room(path)
-        save_checkpoint(path, self.model, self.dataset.tokenizer, self.state())
-        self._saved.add(path)
+        try:
+            save_checkpoint(path, self.model, self.dataset.tokenizer, self.state())
+        except BaseException:
+            moved = self.set_aside and self.set_aside / path.name
+            if moved and moved.exists() and not path.exists():
+                os.replace(moved, path)
+            raise
+        self._stamps[path] = _stamp(path)
         self.checkpoint = path
 
     def _make_room(self, path: Path) -> None:
-        first = path.parent not in {saved.parent for saved in self._saved}
-        # An earlier model_final.pt stays until there is a new one.
-        others = [p for p in saved_in(path.parent) if first and p.name != FINAL]
-        start = self.iteration if path in self._saved else self._start
-        used = self.set_aside if not first else None
-        self.set_aside = make_room({path, *others}, self.run_id, start, used)
+        folder, used = path.parent, self.set_aside
+        first = folder not in {known.parent for known in self._saved}
+        others = [p for p in saved_in(folder) if first and self._is_strange(p)]
+        # Only what this run has written or resumed, and nobody else since, is replaced.
+        if _stamp(path) not in (None, self._stamps.get(path)):
+            others = [*{path, *others}]
+        reusable = used if used and used.parent == folder else None
+        self.set_aside = set_aside(others, reusable)
+        self._saved.add(path)
+
+    def _is_strange(self, path: Path) -> bool:
+        """Return whether `--resume` could take a checkpoint for one of this run."""
+        state = peek(path)
+        if path.name == FINAL and (state is None or state.run_id < self.run_id):
+            return False  # the last finished model stays until there is a new one
+        own = state is not None and state.run_id == self.run_id
+        return not own or (state is not None and state.iteration > self._start)
 
     def state(self) -> TrainingState:
         """Return what a checkpoint needs so that the run can be resumed from it."""
@@ -272,6 +293,14 @@ def text_id(dataset: Dataset) -> str:
     for ids in dataset.train_ids, dataset.val_ids:
         digest.update(ids.numpy().astype("<u2").tobytes())
     return digest.hexdigest()[:16]
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when somebody else writes the file; None without one."""
+    with suppress(FileNotFoundError):
+        now = path.stat()
+        return now.st_ino, now.st_size, now.st_mtime_ns
+    return None
 
 
 def _new_id() -> str:

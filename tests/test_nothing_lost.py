@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import replace
 
 import pytest
 from console_tools import QUICK
@@ -11,7 +12,9 @@ from console_tools import QUICK
 from minigpt.checkpoint import load_checkpoint, save_checkpoint
 from minigpt.checkpoint_folder import find_furthest
 from minigpt.cli.training_logger import TrainingLogger
+from minigpt.config import get_preset
 from minigpt.data import load_dataset
+from minigpt.run import begin, resume
 
 LINE = re.compile(r"iteration +(\d+) +train")
 
@@ -194,3 +197,103 @@ def test_a_clock_run_ends_on_time_and_can_be_resumed(train, folder):
     assert fixed.status == 0
     last = load_checkpoint(folder / "model_final.pt").training
     assert last.iteration == again.iteration + 1
+
+
+# Several runs at once, and branches of one run
+
+
+@pytest.fixture
+def new_run(prepared):
+    """Return a new run; `advance(run, n)` trains it until iteration n."""
+    shape, config = get_preset("tiny").model, get_preset("tiny").training
+
+    def make(seed, **changes):
+        return begin(
+            load_dataset(prepared), shape, replace(config, seed=seed, **changes)
+        )
+
+    return make
+
+
+def advance(run, iteration):
+    for step in run.steps(measure=lambda *_: None):
+        if step.iteration == iteration:
+            break
+    return run
+
+
+def models(folder) -> set[bytes]:
+    return set(contents(folder).values())
+
+
+def test_what_was_moved_is_not_replaced_by_what_is_moved_later(new_run, tmp_path):
+    path, kept = tmp_path / "model_final.pt", []
+    first, second, third = (advance(new_run(seed), 1) for seed in range(3))
+    for run in first, second, third, second, third:  # as from two panels and a console
+        run.save(path)
+        kept.append(path.read_bytes())
+        advance(run, run.iteration + 1)
+    assert models(tmp_path) == set(kept)
+
+
+def test_two_branches_of_a_run_do_not_replace_each_other(new_run, prepared, tmp_path):
+    path, dataset = tmp_path / "model_final.pt", load_dataset(prepared)
+    run = advance(new_run(0), 2)
+    run.save(path)
+    branch = advance(resume(dataset, path, {"learning_rate": 1e-4}), 3)
+    branch.save(path)
+    theirs = path.read_bytes()
+    advance(run, 4).save(path)  # it has gone on in memory
+    assert theirs in models(tmp_path) and theirs != path.read_bytes()
+    again = advance(resume(dataset, path), 6)
+    again.save(path)
+    assert theirs in models(tmp_path)
+
+
+def test_a_branch_that_is_stopped_is_the_one_that_is_resumed(
+    new_run, prepared, tmp_path
+):
+    run = new_run(0)
+    for iteration, name in (
+        (2, "model_iter_2"),
+        (4, "model_iter_4"),
+        (7, "model_final"),
+    ):
+        advance(run, iteration).save(tmp_path / f"{name}.pt")
+    before = models(tmp_path)
+    dataset = load_dataset(prepared)
+    branch = resume(dataset, tmp_path / "model_iter_2.pt", {"learning_rate": 1e-4})
+    advance(branch, 5).save(tmp_path / "model_iter_5.pt")
+    assert find_furthest(tmp_path).name == "model_iter_5.pt"
+    advance(branch, 9).save(tmp_path / "model_final.pt")
+    assert before <= models(tmp_path)
+
+
+def test_a_full_disk_leaves_the_earlier_model_in_its_place(
+    new_run, tmp_path, monkeypatch
+):
+    path = tmp_path / "model_final.pt"
+    advance(new_run(0), 1).save(path)
+    before, run = path.read_bytes(), advance(new_run(1), 1)
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("minigpt.checkpoint.torch.save", full)
+        with pytest.raises(OSError, match="No space left"):
+            run.save(path)
+    assert path.read_bytes() == before
+    run.save(path)
+    assert (run.set_aside / path.name).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["model_final.pt", "model_iter_4.pt", "mine.pt"])
+def test_an_export_does_not_replace_what_can_be_resumed(train, folder, name):
+    train()
+    if name == "mine.pt":
+        shutil.copy(folder / "model_final.pt", folder / name)
+    before = contents(folder)
+    complaint = train("--seed", 1, "--export", folder / name).complaint
+    assert "is for a run that can be resumed: give --export another file" in complaint
+    assert contents(folder) == before

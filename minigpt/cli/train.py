@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from minigpt.atomic import check_writable
-from minigpt.checkpoint import save_checkpoint
+from minigpt.checkpoint import peek, save_checkpoint
 from minigpt.checkpoint_folder import FINAL, find_furthest
 from minigpt.cli.output import count, until_nobody_reads
 from minigpt.cli.training_logger import TrainingLogger
@@ -44,6 +44,13 @@ class Folders:
         if self.export is not None:
             if self.export.is_dir():
                 raise ValueError(f"{self.export} is a folder: give --export a file")
+            beside = self.export.parent.resolve() == self.out_dir.resolve()
+            own = beside and self.export.name.startswith(("model_iter_", FINAL))
+            if own or peek(self.export):
+                raise ValueError(
+                    f"{self.export} is for a run that can be resumed: give --export "
+                    "another file"
+                )
             check_writable(self.export.parent)
 
     def options(self) -> list[str]:
