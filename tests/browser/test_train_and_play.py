@@ -205,7 +205,7 @@ def test_a_moved_slider_shows_the_first_character_at_once(play, tried):
     play.locator(".jp-OutputArea").first.evaluate(WATCH)
     tools.handle(play, "temperature").focus()
     for n in range(20):
-        play.page.keyboard.press("ArrowLeft" if n % 2 else "ArrowRight")
+        play.page.keyboard.press("ArrowRight" if n % 2 else "ArrowLeft")  # from 1.5
         play.page.wait_for_function(
             "n => window.firstCharacter.length > n", arg=n, timeout=1000 * WAIT
         )
