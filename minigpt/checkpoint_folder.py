@@ -27,11 +27,7 @@ def saved_in(folder: Path) -> list[Path]:
 
 
 def set_aside(paths: list[Path], subfolder: Path | None = None) -> Path | None:
-    """Move checkpoints to a subfolder, where nothing is replaced either.
-
-    Returns:
-        The subfolder: a new one unless there is one without such names already.
-    """
+    """Move checkpoints to the subfolder, or to a new one if it has such files."""
     if paths and (not subfolder or any((subfolder / p.name).exists() for p in paths)):
         subfolder = _free_subfolder(paths[0].parent)
     for path in paths:

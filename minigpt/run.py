@@ -267,8 +267,7 @@ def resume(dataset: Dataset, path: str | Path, changes: dict | None = None) -> R
 def check_unfinished(run: Run) -> None:
     """Raise ValueError if a resumed run has nothing left to do.
 
-    A run that was killed between its last checkpoint and `model_final.pt` still has to
-    save its end.
+    Killed between its last checkpoint and `model_final.pt`, it still has to save that.
     """
     path, config = run.checkpoint, run.config
     end = peek(path.with_name(FINAL)) if path else None

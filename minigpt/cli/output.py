@@ -25,9 +25,5 @@ def drop_output() -> None:
 
 
 def count(number: int, noun: str) -> str:
-    """Return the number and its noun.
-
-    >>> count(1, "token"), count(1200, "token")
-    ('1 token', '1,200 tokens')
-    """
+    """Return the number and its noun: "1 token", "1,200 tokens"."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"

@@ -35,15 +35,11 @@ class Parser(ArgumentParser):
 
 
 def parse(argv: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the command and its options.
+    """Return the name of the command and its options, or raise ValueError.
 
     The options of `train` that are fields of a config are collected in "changes": only
-    those that were given, as the preset or the checkpoint decides the others.
-
-    Options may be written with hyphens or underscores: `--n-layer`, `--n_layer`.
-
-    Raises:
-        ValueError: an argument is unknown, missing or of another type.
+    those that were given, as the preset or the checkpoint decides the others. Options
+    may be written with hyphens or underscores: `--n-layer`, `--n_layer`.
     """
     options = vars(_make_parser().parse_args([_hyphenated(word) for word in argv]))
     command = options.pop("command")

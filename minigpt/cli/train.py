@@ -75,12 +75,8 @@ def run(
     """Train from a preset, or resume a checkpoint, with changes to its config.
 
     A run that Ctrl-C has stopped ends with that signal's exit status, so that no
-    command that needs the finished model is started after it.
-
-    Args:
-        resume: a checkpoint file, or "furthest" for the furthest one in `out_dir`.
-        out_dir: where checkpoints go; None for the folder of the checkpoint that
-            `resume` names, or else the course's own.
+    command that needs the finished model is started after it. `resume` is a file, or
+    "furthest". Checkpoints go to `out_dir`, or to the folder of that file.
     """
     if resume is not None and preset is not None:
         raise ValueError(

@@ -83,12 +83,8 @@ def exercise(*mistakes: Any, praise: str, **options: Any) -> Decorator:
     """Register the decorated function as the right answer of an exercise.
 
     The exercise has the name of the function and the number of the lesson's module:
-    `mask` in lesson02.py is "02.mask".
-
-    Args:
-        mistakes: sentences that name a mistake, each followed by a function that makes
-            it; together `Task.wrong_ways`.
-        options: further attributes of the `Task`.
+    `mask` in lesson02.py is "02.mask". Each sentence that names a mistake is followed
+    by a function that makes it; `options` are further attributes of the `Task`.
     """
 
     def register(right: Function) -> Function:

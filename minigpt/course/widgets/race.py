@@ -157,10 +157,7 @@ def race_panel(
 ) -> VBox:
     """Return a panel that trains a healthy model beside one that differs in a switch.
 
-    Args:
-        train_ids, val_ids: the text as one-dimensional ids.
-        shape: of both models.
-        config: of both runs.
+    Both have that shape and that config, and learn the one-dimensional ids.
     """
     switch = control(Dropdown, "switch", options=list(SWITCHES))
     go = button("Train", "Start both runs", "primary")
