@@ -201,11 +201,11 @@ def test_greedy_takes_the_lowest_id_of_equals():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"temperature": 3.0},
         {"temperature": 0.5},
-        {"temperature": 3.0, "top_k": 5},
-        {"temperature": 3.0, "top_p": 0.6},
         {"temperature": 3.0, "top_k": 8, "top_p": 0.8},
+        pytest.param({"temperature": 3.0}, marks=pytest.mark.thorough),
+        pytest.param({"temperature": 3.0, "top_k": 5}, marks=pytest.mark.thorough),
+        pytest.param({"temperature": 3.0, "top_p": 0.6}, marks=pytest.mark.thorough),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import few_or_many
 from torch import nn
 
 from minigpt.checkpoint import TrainingState, load_checkpoint, peek, save_checkpoint
@@ -60,9 +61,13 @@ def trainings(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_what_is_saved_can_be_loaded(data, tmp_path_factory):
+@few_or_many("examples", 20, 300)
+def test_what_is_saved_can_be_loaded(examples, tmp_path_factory):
+    limit = settings(max_examples=examples, deadline=None)
+    limit(given(data=st.data())(save_and_load))(tmp_path_factory=tmp_path_factory)
+
+
+def save_and_load(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "model.pt"
     tokenizer = data.draw(tokenizers())
     model = GPT(data.draw(shapes(tokenizer.vocab_size)))
