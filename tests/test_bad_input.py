@@ -519,6 +519,22 @@ def test_out_of_memory(minigpt, monkeypatch, prepared, tmp_path, error):
     assert minigpt(*words).complaint.startswith("out of memory: choose smaller sizes")
 
 
+def test_a_machine_without_a_compiler_gets_one_line(
+    minigpt, monkeypatch, prepared, tmp_path
+):
+    class InductorError(RuntimeError):
+        pass
+
+    InductorError.__module__ = "torch._inductor.exc"
+
+    def fail(self):
+        raise InductorError("No working C++ compiler found\nin many lines")
+
+    monkeypatch.setattr(Run, "steps", fail)
+    words = "train", *QUICK, "--data-dir", prepared, "--out-dir", tmp_path
+    assert "cannot compile the model on this machine" in minigpt(*words).complaint
+
+
 def test_a_fault_of_the_program_shows_its_place(minigpt, monkeypatch, prepared):
     def fail(*arguments):
         raise RuntimeError("sizes 3 and 4 do not match")

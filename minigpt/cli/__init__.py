@@ -11,11 +11,7 @@ from minigpt.cli.parser import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line `argv`, by default that of the process.
-
-    Exits with status 2 and one line on standard error if the input is bad, with 130
-    after Ctrl-C.
-    """
+    """Run the command line; exit with 2 and one line if the input is bad."""
     _open_closed_streams()
     _speak_utf8()
     try:
@@ -26,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         drop_output()  # the reader of the pipe has left
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if not (words := _in_one_line(error)):
             raise  # a bug, which needs its traceback
-        print(f"minigpt: {_in_one_line(error)}", file=sys.stderr)
+        print(f"minigpt: {words}", file=sys.stderr)
         drop_output()
         sys.exit(2)
     except KeyboardInterrupt:
@@ -36,8 +32,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _in_one_line(error: Exception) -> str:
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return "PyTorch cannot compile the model on this machine: leave --compile out"
     if isinstance(error, MemoryError | RuntimeError):
-        return "out of memory: choose smaller sizes, or close other programs"
+        ours = isinstance(error, RuntimeError) and "memory" not in str(error)
+        words = "out of memory: choose smaller sizes, or close other programs"
+        return "" if ours else words
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'output'}: {error.strerror}"
     return " ".join(str(error).split())
