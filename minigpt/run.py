@@ -296,7 +296,7 @@ def text_id(dataset: Dataset) -> str:
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when somebody else writes the file; None without one."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         now = path.stat()
         return now.st_ino, now.st_size, now.st_mtime_ns
     return None

@@ -337,7 +337,10 @@ def test_prompt(refused, trained, prompt, parts):
         (["--block-size", 10**6], ["block_size must be at most 65,536"]),
         (["--max-iters", 10**400], ["max_iters must be below 2^63"]),
         (["--frobnicate", 3], ["--frobnicate", "minigpt --help"]),
-        (["--resume", "--preset", "tiny"], ["--resume keeps the preset", "leave one"]),
+        (
+            ["--resume", "--preset", "tiny"],
+            ["--resume uses the preset", "leave --preset out"],
+        ),
         (["--resume"], ["there is no checkpoint in", "leave --resume out"]),
     ],
 )
@@ -440,7 +443,7 @@ def test_a_model_for_writing_only(refused, trained, prepared, tmp_path):
     path = tmp_path / "shipped.pt"
     torch.save({**content, "training": None}, path)
     words = "train", "--resume", path, "--data-dir", prepared, "--out-dir", tmp_path
-    refused(*words, contains=["for writing only", "start a new run"])
+    refused(*words, contains=["for generating only", "start a new run"])
 
 
 @pytest.mark.parametrize(
