@@ -1,10 +1,10 @@
-"""Measure what a learner's next changes cost and give: the table of notebook 06.
+"""Measure what a learner's next changes cost and gain: the table of notebook 06.
 
     python benchmarks/what_next.py --threads 2
 
 Every run trains on the fables with the `laptop` preset and one thing changed, for 400
 iterations, the schedule of the learning rate fitted to them: nine tenths of the text
-to learn from, the loss on the last tenth. Ten minutes on two cores.
+to learn from, the loss on the last tenth. A quarter of an hour on two cores.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SAMPLES, LENGTH = 16, 1000
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has cost and given.
+    """What a run has cost and gained.
 
     Attributes:
         model: the trained model.
@@ -65,12 +65,15 @@ def training_rows(text: str, iterations: int) -> Iterator[tuple[str, str, Result
     longer = replace(config, max_iters=2 * iterations)
     wider = replace(shape, n_embd=shape.n_embd * 3 // 2)
     deeper = replace(shape, n_layer=2 * shape.n_layer)
+    wide_view = replace(shape, block_size=2 * shape.block_size)
+    fewer_rows = replace(config, batch_size=config.batch_size // 2)  # as many tokens
     bpe = f"byte pairs, V = {BPE_VOCAB}"
     yield "*the default*", "Train", run(whole, shape, config)
     yield "more iterations", "minutes × 2", run(whole, shape, longer)
     yield "less text", "half of it", run(half, shape, config)
     yield "wider", "`n_embd` × 1.5", run(whole, wider, config)
     yield "deeper", "`n_layer` × 2", run(whole, deeper, config)
+    yield "longer block", "`block_size` × 2", run(whole, wide_view, fewer_rows)
     pairs = make_dataset(text, "bpe", BPE_VOCAB)
     yield "another tokenizer", bpe, run(pairs, shape, config)
 
@@ -106,15 +109,15 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     text, began = read_text(TEXTS / "fables.txt"), time.perf_counter()
-    print("| change | how | costs (time) | gives (nats per character) |")
+    print("| change | how | cost (time) | loss (nats per character) and its change |")
     print("|---|---|---|---|", flush=True)
     default: Result | None = None
     for change, how, result in training_rows(text, options.iterations):
         default = default or result
         ratio = result.seconds / default.seconds
-        gain = f" ({result.loss - default.loss:+.2f})" if result is not default else ""
+        gain = f" ({result.loss - default.loss:+.3f})" if result is not default else ""
         print(
-            f"| {change} | {how} | {ratio:.1f} × | {result.loss:.2f}{gain} |",
+            f"| {change} | {how} | {ratio:.1f} × | {result.loss:.3f}{gain} |",
             flush=True,
         )
     assert default is not None

@@ -5,6 +5,7 @@ Each loads its module when it is first asked for, so that `import minigpt` is qu
 loads neither PyTorch nor Matplotlib.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -22,10 +23,19 @@ _PUBLIC = {
     "optim": ("make_optimizer",),
     "paths": ("SHIPPED_CHECKPOINT",),
     "sampling": ("next_token_logits", "next_token_probabilities"),
+    "tales": ("Grammar", "Tale", "draw_tales", "read_grammar"),
     "tokenizer": ("BPETokenizer", "CharTokenizer", "WordTokenizer", "visible"),
     "training": ("Step", "cross_entropy", "evaluate", "random_batch", "train"),
     "course": ("exercises", "faults", "overlap", "plots", "widgets"),
 }
+# The threads of a product spin while they wait for the slowest, and on cores that other
+# programs use, spinning takes most of the time. When PyTorch loads OpenMP, it reads how
+# long to spin: GNU's (Linux) in turns, LLVM's and Intel's (macOS, Windows) in
+# milliseconds.
+SPINNING = {"GOMP_SPINCOUNT": "100000", "KMP_BLOCKTIME": "1"}
+for _name, _value in SPINNING.items():
+    os.environ.setdefault(_name, _value)
+
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)

@@ -1,28 +1,31 @@
 """Compute the losses of three predictors without a model: what a model has to beat."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from minigpt.data import as_id_tensor, check_id_range
+from minigpt.data import Dataset, as_id_tensor, check_id_range
 
 
 @dataclass(frozen=True)
 class Baselines:
-    """The losses of three predictors without a model, in nats per token.
+    """The losses of three predictors without a model, and the floor, in nats per token.
 
     Attributes:
         uniform: every token is equally probable; the loss is ln V.
         unigram: a token is as probable as it is frequent in the training text.
         bigram: a token is as probable as it is frequent after the token before it.
+        entropy: of tales drawn from a grammar, which no model can beat; None for a text
+            whose entropy is unknown.
     """
 
     uniform: float
     unigram: float
     bigram: float
+    entropy: float | None = None
 
 
 def baseline_losses(train_ids: Any, val_ids: Any, vocab_size: int) -> Baselines:
@@ -62,3 +65,14 @@ def baseline_losses(train_ids: Any, val_ids: Any, vocab_size: int) -> Baselines:
 def _loss(counts: Tensor, totals: Tensor, V: int) -> float:
     """Return the mean of -ln p in nats, one added to each of V counts."""
     return -((counts.double() + 1) / (totals.double() + V)).log().mean().item()
+
+
+def dataset_baselines(dataset: Dataset) -> Baselines:
+    """Return the baseline losses of a dataset, and its entropy if that is known.
+
+    Raises:
+        ValueError: as `baseline_losses`.
+    """
+    V = dataset.tokenizer.vocab_size
+    counted = baseline_losses(dataset.train_ids, dataset.val_ids, V)
+    return replace(counted, entropy=dataset.entropy)

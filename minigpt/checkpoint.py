@@ -108,7 +108,7 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> Che
     path, device = Path(path), find_device(str(device))
     content = _read(path)
     try:
-        checkpoint = _rebuild(content)
+        checkpoint = rebuild(content)
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
@@ -178,7 +178,17 @@ def _check_archive(path: Path) -> None:
             raise ValueError("the archive is damaged")
 
 
-def _rebuild(content: dict[str, Any]) -> Checkpoint:
+def rebuild(content: dict[str, Any]) -> Checkpoint:
+    """Return the checkpoint of these parts, once they are known to fit each other.
+
+    Args:
+        content: "model_config", "weights", "tokenizer" and "training" (or None), as
+            `save_checkpoint` stores them.
+
+    Raises:
+        ValueError: a part is not what it should be, or contradicts another one. Parts
+            of an unexpected type may also raise the usual errors, such as TypeError.
+    """
     config = GPTConfig(**content["model_config"])
     tokenizer = tokenizer_from_dict(content["tokenizer"])
     _check_vocabulary(tokenizer, config)

@@ -19,7 +19,9 @@ RANGES: list[tuple[str, Callable[[Any], bool], str]] = [
     ("above 0", lambda x: x > 0, "vocab_size block_size n_layer n_head n_embd"),
     ("above 0", lambda x: x > 0, "batch_size max_iters eval_interval save_interval"),
     ("above 0", lambda x: x > 0, "learning_rate muon_learning_rate"),
-    ("at least 0", lambda x: x >= 0, "minutes warmup_iters weight_decay grad_clip"),
+    ("at least 0", lambda x: x >= 0, "minutes copy_iters warmup_iters"),
+    ("at least 1", lambda x: x >= 1, "copy_weight"),
+    ("at least 0", lambda x: x >= 0, "weight_decay grad_clip"),
     ("at least 0 and below 1", lambda x: 0 <= x < 1, "dropout beta1 beta2"),
     ("from 0 to 1", lambda x: 0 <= x <= 1, "min_lr_ratio"),
     ("from 0 to 2^32 - 1", lambda x: 0 <= x < 2**32, "seed"),
@@ -139,6 +141,11 @@ class TrainConfig:
             is bfloat16 if the device has native instructions for it.
         compile: whether to compile the model first (faster on CUDA, slow to start).
         minutes: how long to train instead of max_iters iterations; 0 for max_iters.
+        copy_iters: number of iterations, at the beginning, that practise copying
+            instead of learning the text (see `training.copying_batch`).
+        copy_weight: weight in the loss of a target that looking back can find (see
+            `training.copy_weights`), in the first three quarters of the run. All other
+            targets have the weight 1.
 
     Raises:
         ValueError: a value is of another type or out of its range.
@@ -163,6 +170,8 @@ class TrainConfig:
     dtype: str = "float32"
     compile: bool = False
     minutes: float = 0.0
+    copy_iters: int = 0
+    copy_weight: float = 1.0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -189,17 +198,37 @@ _LAPTOP = TrainConfig(
     eval_interval=150,
     dtype="auto",
 )
+_TALES = replace(
+    _LAPTOP,
+    batch_size=8,
+    max_iters=2000,
+    learning_rate=2e-3,
+    copy_iters=100,
+    copy_weight=3.0,
+)
 # The vocabulary size is a placeholder: the prepared text decides it.
 PRESETS = {
+    "tales": Preset(
+        GPTConfig(block_size=256, n_layer=2, n_head=4, n_embd=128),
+        _TALES,
+        "about five minutes on two cores, for tales",
+    ),
     "laptop": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
         _LAPTOP,
-        "about two minutes on two cores, the best text you can get from them",
+        "about two minutes on two cores, for any other text",
     ),
     "shipped": Preset(
-        GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=192, dropout=0.1),
-        replace(_LAPTOP, max_iters=2500, muon_learning_rate=0.03, eval_interval=250),
-        "a quarter of an hour or so, the model that comes with the course",
+        GPTConfig(block_size=256, n_layer=4, n_head=5, n_embd=160),
+        replace(
+            _TALES,
+            max_iters=3700,
+            muon_learning_rate=0.03,
+            copy_iters=200,
+            copy_weight=1.0,
+            eval_interval=250,
+        ),
+        "three quarters of an hour or so, the model that comes with the course",
     ),
     "readme": Preset(
         GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.1),

@@ -32,6 +32,7 @@ def generate(
     top_k: int | None = None,
     top_p: float = 1.0,
     greedy: bool = False,
+    repetition_penalty: float = 1.0,
     seed: int = 0,
 ) -> Iterator[int]:
     """Yield the ids that `sampling.generate` yields for the same arguments, faster.
@@ -41,7 +42,7 @@ def generate(
     """
     text = sampling.check_prompt(ids, model.config.vocab_size)
     settings: Any = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    settings["greedy"] = greedy
+    settings |= {"greedy": greedy, "repetition_penalty": repetition_penalty}
     readable = sampling.generate(model, text, max_new_tokens, seed=seed, **settings)
     if unsupported_reason(model):
         return readable
@@ -50,10 +51,11 @@ def generate(
     def steps() -> Iterator[int]:
         for _ in range(max_new_tokens):
             start = sampling.context_start(len(text), model.config.block_size)
-            if start + decoder.length != len(text) - 1:  # the context has slid
+            if start + decoder.length != len(text) - 1:  # the first step, or a slide
                 decoder.length = 0
             logits = torch.from_numpy(decoder.feed(text[start + decoder.length :]))
-            text.append(sampling.next_token(logits, generator, **settings))
+            token = sampling.next_token(logits, generator, **settings, occurred=text)
+            text.append(token)
             yield text[-1]
 
     return steps()

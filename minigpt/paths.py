@@ -27,7 +27,7 @@ def _find_home() -> Path:
 
 ASSETS = PACKAGE.parent if _is_clone(PACKAGE.parent) else PACKAGE / "assets"
 TEXTS = ASSETS / "data"
-SHIPPED_CHECKPOINT = ASSETS / "checkpoints" / "fables.pt"
+SHIPPED_CHECKPOINT = ASSETS / "checkpoints" / "tales.pt"
 
 HOME = _find_home()
 DATA = HOME / "data"

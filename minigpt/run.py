@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +18,14 @@ from torch import Tensor
 
 from minigpt.checkpoint import TrainingState, load_checkpoint, peek, save_checkpoint
 from minigpt.checkpoint_folder import FINAL, saved_in, set_aside
-from minigpt.config import GPTConfig, TrainConfig
+from minigpt.config import GPTConfig, Preset, TrainConfig, get_preset
 from minigpt.data import Dataset
 from minigpt.device import find_device
 from minigpt.model import GPT
 from minigpt.optim import MuonAdamW, make_optimizer
 from minigpt.schedule import Clock, ClockSchedule, Schedule
-from minigpt.training import Step, TrainingDiverged, evaluate, train
+from minigpt.threads import ThreadChoice
+from minigpt.training import Step, TrainingDiverged, evaluate, random_batch, train
 
 # Above these a typing error is likelier than a machine that can do it.
 MAX_PARAMETERS = 1_000_000_000
@@ -95,30 +97,40 @@ class Run:
         seconds = self.clock.seconds - self._seconds_before
         return (1 - self.progress) * seconds / max(done, 1e-9)
 
-    def steps(self, measure: Measure = evaluate) -> Iterator[Step]:
+    def steps(self, measure: Measure | None = None) -> Iterator[Step]:
         """Yield the steps that are left, and keep count of them.
 
         Args:
             measure: computes the validation loss; None instead of a number leaves the
-                evaluation for later.
+                evaluation for later. By default it is `evaluate`.
         """
+        data, measured = self.dataset, measure or self.measure
+        starts = data.starts(data.train_ids)
+        threads = ThreadChoice()
         self.clock.start()
         try:
             for step in train(
                 self.model,
-                self.dataset.train_ids,
-                self.dataset.val_ids,
+                data.train_ids,
+                data.val_ids,
                 self.config,
                 optimizer=self.optimizer,
                 start=self.iteration,
                 schedule=self.schedule,
-                measure=lambda model, ids: self._timed(measure, model, ids),
+                sample_batch=partial(random_batch, starts=starts),
+                measure=lambda model, ids: self._timed(measured, model, ids),
             ):
                 self.iteration = step.iteration
                 self.record(step.val_loss)
+                threads.after(step)
                 yield step
         finally:
+            threads.restore()
             self.clock.stop()
+
+    def measure(self, model: GPT, ids: Tensor) -> float:
+        """Return the loss of the model on ids of the dataset's text."""
+        return evaluate(model, ids, starts=self.dataset.starts(ids))
 
     def _timed(self, measure: Measure, model: GPT, ids: Tensor) -> float | None:
         began = time.perf_counter()
@@ -198,6 +210,11 @@ class Run:
             text_id=self.text_id,
             seconds=max(self.clock.seconds, whole),
         )
+
+
+def suitable_preset(dataset: Dataset) -> Preset:
+    """Return the preset that trains a model of this text in a few minutes."""
+    return get_preset("laptop" if dataset.entropy is None else "tales")
 
 
 def begin(dataset: Dataset, shape: GPTConfig, config: TrainConfig) -> Run:

@@ -1,11 +1,12 @@
 """Turn logits into probabilities, draw the next token, and repeat.
 
 This is the readable path. `minigpt.decoding` gives the same tokens faster.
-Sources: top-k from Fan et al. (2018), top-p ("nucleus") from Holtzman et al. (2020).
+Sources: top-k from Fan et al. (2018), top-p ("nucleus") from Holtzman et al. (2020),
+the repetition penalty from Keskar et al. (2019, "CTRL", section 4.1).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -21,7 +22,10 @@ UNUSABLE = "the logits hold no usable number: the model is broken"
 
 
 def check_settings(
-    temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    repetition_penalty: float = 1.0,
 ) -> None:
     """Raise ValueError if a setting of `next_token_probabilities` is out of range."""
     if not 0 < temperature < math.inf:
@@ -33,6 +37,11 @@ def check_settings(
         raise ValueError(f"top-k must be at least 1, not {top_k}")
     if not 0 < top_p <= 1:
         raise ValueError(f"top-p must be above 0 and at most 1, not {top_p}")
+    if not 1 <= repetition_penalty < math.inf:
+        raise ValueError(
+            f"repetition penalty must be at least 1, not {repetition_penalty}; "
+            "1 changes nothing"
+        )
 
 
 def check_seed(seed: int) -> None:
@@ -49,24 +58,50 @@ def _check_one_dimension(numbers: Tensor, name: str) -> None:
         )
 
 
+def penalize_repetition(
+    logits: Tensor, occurred: Iterable[int], penalty: float
+) -> Tensor:
+    """Return logits (V,) that make the tokens in `occurred` less probable.
+
+    Their positive logits are divided by the penalty and their negative ones multiplied
+    by it. How often a token has occurred makes no difference, and a penalty of 1
+    changes nothing.
+
+    Raises:
+        ValueError: the penalty is below 1, or the logits are not (V,).
+    """
+    check_settings(repetition_penalty=penalty)
+    _check_one_dimension(logits, "logits")
+    ids = torch.tensor(sorted(set(occurred)), dtype=torch.long)
+    before, after = logits[ids], logits.clone()
+    after[ids] = torch.where(before > 0, before / penalty, before * penalty)
+    return after
+
+
 def next_token_probabilities(
     logits: Tensor,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float = 1.0,
+    repetition_penalty: float = 1.0,
+    occurred: Iterable[int] = (),
 ) -> Tensor:
     """Return the probabilities (V,) that the next token is drawn from.
 
-    The logits (V,) are divided by the temperature. Only the top_k most probable tokens
-    are kept, and of those the smallest set of most probable ones whose probabilities
-    add up to top_p. Equal logits are ranked by id, so that exactly top_k remain.
+    The repetition penalty comes first (see `penalize_repetition`; `occurred` are the
+    ids of the text so far). Then the logits (V,) are divided by the temperature. Only
+    the top_k most probable tokens are kept, and of those the smallest set of most
+    probable ones whose probabilities add up to top_p. Equal logits are ranked by id, so
+    that exactly top_k remain.
 
     Raises:
         ValueError: a setting is out of its range, or the logits are not (V,) or hold
             a NaN.
     """
-    check_settings(temperature, top_k, top_p)
+    check_settings(temperature, top_k, top_p, repetition_penalty)
     _check_one_dimension(logits, "logits")
+    if repetition_penalty != 1:
+        logits = penalize_repetition(logits, occurred, repetition_penalty)
     highest = logits.max().item()
     if not math.isfinite(highest):
         raise ValueError(UNUSABLE)
@@ -130,8 +165,16 @@ def next_token(
     top_k: int | None = None,
     top_p: float = 1.0,
     greedy: bool = False,
+    repetition_penalty: float = 1.0,
+    occurred: Iterable[int] = (),
 ) -> int:
-    """Return the id of the next token: the most probable one, or one drawn."""
+    """Return the id of the next token: the most probable one, or one drawn.
+
+    The other arguments are those of `next_token_probabilities`. The repetition penalty
+    applies to greedy choices, too.
+    """
+    if repetition_penalty != 1:
+        logits = penalize_repetition(logits, occurred, repetition_penalty)
     if greedy:
         return most_probable(logits)
     return draw(next_token_probabilities(logits, temperature, top_k, top_p), generator)
@@ -178,6 +221,7 @@ def generate(
     top_k: int | None = None,
     top_p: float = 1.0,
     greedy: bool = False,
+    repetition_penalty: float = 1.0,
     seed: int = 0,
 ) -> Iterator[int]:
     """Yield max_new_tokens ids that follow the prompt `ids`, one at a time.
@@ -192,6 +236,8 @@ def generate(
         max_new_tokens: how many ids to yield.
         temperature, top_k, top_p: see `next_token_probabilities`.
         greedy: whether to take the most probable token every time.
+        repetition_penalty: at least 1; above 1, every token of the prompt and of what
+            has been written becomes less probable (see `penalize_repetition`).
         seed: from 0 to 2^32 - 1; the same seed gives the same ids.
 
     Raises:
@@ -202,14 +248,15 @@ def generate(
         raise ValueError(
             f"length must be from 0 to {MAX_NEW_TOKENS:,}, not {max_new_tokens}"
         )
-    check_settings(temperature, top_k, top_p)
+    check_settings(temperature, top_k, top_p, repetition_penalty)
     check_seed(seed)
     rng = torch.Generator().manual_seed(seed)
+    settings = temperature, top_k, top_p, greedy, repetition_penalty
 
     def steps() -> Iterator[int]:
         for _ in range(max_new_tokens):
             logits = _logits_after(model, text)
-            text.append(next_token(logits, rng, temperature, top_k, top_p, greedy))
+            text.append(next_token(logits, rng, *settings, occurred=text))
             yield text[-1]
 
     return steps()

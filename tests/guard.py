@@ -44,6 +44,7 @@ LONGEST = [
     "notebooks/06_train_and_play.ipynb",
     "notebooks/04_training.ipynb",
     "tests/browser/test_under_fire.py",
+    "tests/browser/test_publish.py",
     "tests/test_kernel_mishaps.py",
     "tests/test_notebooks_anywhere.py",
     "tests/browser/test_train_and_play.py",

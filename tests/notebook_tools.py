@@ -9,6 +9,7 @@ import ast
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,16 @@ COURSE = [
     "05_sampling",
     "06_train_and_play",
 ]
+# They follow the course, and whoever wants to goes on with them.
+BEYOND = ["beyond/looking_inside"]
 
 COURSE_FILES = ("minigpt", "notebooks", "data/fables.txt", "data/fables.ru.txt")
-COURSE_FILES += ("checkpoints/fables.pt",)
+COURSE_FILES += ("data/tales.toml", "data/episode.json", "checkpoints/tales.pt")
 
-_CHECK = re.compile(r'^exercises\.check\("(\d\d\.\w+)", (.+)\)$')
+# The id and a tag of the cell that installs the course, see write_address.py.
+INSTALL = "install"
+
+_CHECK = re.compile(r'^exercises\.check\("(\w+\.\w+)", (.+)\)$')
 _SOLUTION = re.compile(r"<summary>Solution</summary>(.*?)</details>", re.DOTALL)
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -67,12 +73,30 @@ def environment_of(folder: Path) -> dict[str, str]:
 
 def existing() -> list[str]:
     """Return the names of the lessons that are there, in the order of the course."""
-    return sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    lessons = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    return lessons + sorted(
+        f"beyond/{p.stem}" for p in NOTEBOOKS.glob("beyond/*.ipynb")
+    )
+
+
+def key_of(name: str) -> str:
+    """Return what a lesson's exercises begin with: "02" for "02_attention".
+
+    It is "inside" for "beyond/looking_inside".
+    """
+    return name[:2] if name[0].isdigit() else name.rpartition("_")[2]
+
+
+def picture_of(name: str, cell: NotebookNode) -> str:
+    """Return the link from a lesson to the static picture of a panel."""
+    up = "../" * name.count("/")
+    return f"{up}panels/{key_of(name)}-{cell.id}.png"
 
 
 def path_of(name: str) -> Path:
-    """Return the path of a lesson's notebook by its name or its number ("02")."""
+    """Return the path of a lesson's notebook by its name or its key ("02")."""
     found = sorted(NOTEBOOKS.glob(f"{name}*.ipynb"))
+    found += sorted(NOTEBOOKS.glob(f"beyond/*_{name}.ipynb"))
     if not found:
         raise FileNotFoundError(f"there is no notebook {name}")
     return found[0]
@@ -118,9 +142,14 @@ def texts(cell: NotebookNode) -> str:
     return "\n".join(found)
 
 
+def lesson_code(name: str) -> list[NotebookNode]:
+    """Return the lesson's own code cells: all but the one that installs the course."""
+    return [cell for cell in cells(name, "code") if cell.id != INSTALL]
+
+
 def first_code(name: str) -> str:
-    """Return the source of the first code cell: the lesson's imports."""
-    return cells(name, "code")[0].source
+    """Return the source of the lesson's first own code cell: its imports."""
+    return lesson_code(name)[0].source
 
 
 def exercise_cells(name: str) -> dict[str, NotebookNode]:
@@ -189,3 +218,24 @@ def guesses(name: str) -> list[str]:
                 names = [t.id for t in node.targets if isinstance(t, ast.Name)]
                 found += [n for n in names if "guess" in n]
     return found
+
+
+def answer_of(first_lines: str, rest: str) -> str:
+    """Return the code of an answer that goes on after its first lines."""
+    return "\n".join([first_lines, *("    " + line for line in rest.splitlines())])
+
+
+def wrong_answers(
+    wrong: Mapping[str, tuple[str, Sequence[tuple[str, str]]]],
+) -> list[tuple[str, str, str]]:
+    """Return (exercise, code, what the verdict says) of each wrong answer.
+
+    Args:
+        wrong: by exercise, the first lines of all answers, and how each goes on, with
+            what the verdict says.
+    """
+    return [
+        (name, answer_of(first, rest), said)
+        for name, (first, answers) in wrong.items()
+        for rest, said in answers
+    ]

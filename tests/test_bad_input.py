@@ -366,7 +366,7 @@ def test_zero_and_below(refused, prepared, tmp_path, name, value):
 
 
 def test_no_command_and_a_wrong_one(refused):
-    refused(contains=["command", "prepare, train, generate, doctor, progress"])
+    refused(contains=["command", "publish, export, import, site, edition, tales"])
     refused("fly", contains=["'fly'", "choose from"])
 
 

@@ -1,13 +1,16 @@
 """The doctor finds what is missing, and says what to do about it."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from importlib import metadata
 
 import pytest
 import torch
 
+from minigpt import SPINNING
 from minigpt.cli import doctor
 from minigpt.cli.doctor import bad, count_cores, good, lower_bound, note
 
@@ -26,16 +29,17 @@ def course(monkeypatch, tmp_path, trained, prepared):
     """A course folder of its own, all in order, which tests may spoil."""
     data, checkpoints = tmp_path / "data", tmp_path / "checkpoints"
     shutil.copytree(prepared, data)
-    (data / "fables.txt").write_text("A fable.", encoding="utf-8")
+    for name in "fables.txt", "tales.toml":
+        (data / name).write_text("A fable.", encoding="utf-8")
     checkpoints.mkdir()
-    shutil.copy(trained, checkpoints / "fables.pt")
+    shutil.copy(trained, checkpoints / "tales.pt")
     shutil.copy(trained, checkpoints / "model_final.pt")
     monkeypatch.setattr(doctor, "ASSETS", tmp_path)
     monkeypatch.setattr(doctor, "TEXTS", data)
     monkeypatch.setattr(doctor, "HOME", tmp_path)
     monkeypatch.setattr(doctor, "DATA", data)
     monkeypatch.setattr(doctor, "CHECKPOINTS", checkpoints)
-    monkeypatch.setattr(doctor, "SHIPPED_CHECKPOINT", checkpoints / "fables.pt")
+    monkeypatch.setattr(doctor, "SHIPPED_CHECKPOINT", checkpoints / "tales.pt")
     return tmp_path
 
 
@@ -118,6 +122,26 @@ def test_a_kernel_too_old_for_the_panels(monkeypatch):
     assert "Stop buttons" in bad_ones[0] and "'ipykernel>=7" in bad_ones[0]
 
 
+COLAB = {"ipywidgets": "7.7.1", "ipykernel": "6.17.1", "matplotlib": "3.10.0"}
+COLAB |= {"anywidget": "0.9.21"}
+
+
+def test_what_colab_has_is_enough_there_and_nowhere_else(monkeypatch):
+    def version(name):
+        if name in COLAB:
+            return COLAB[name]
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    marks = {text.split()[0]: mark for mark, text in findings(doctor.check_notebooks)}
+    assert marks["jupyterlab"] == marks["ipywidgets"] == marks["ipykernel"] == "✗"
+
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab")
+    *good_ones, (mark, text) = findings(doctor.check_notebooks)
+    assert {mark for mark, _ in good_ones} == {"✓"}
+    assert mark == "✗" and text.endswith("pip install 'jupyter-ui-poll>=1.1'")
+
+
 def test_what_is_not_installed(monkeypatch):
     def version(name):
         raise metadata.PackageNotFoundError(name)
@@ -189,7 +213,7 @@ def test_data(course):
 
 def test_models(course):
     assert [mark for mark, _ in findings(doctor.check_models)] == ["✓", "✓"]
-    (course / "checkpoints" / "fables.pt").write_bytes(b"")
+    (course / "checkpoints" / "tales.pt").write_bytes(b"")
     (course / "checkpoints" / "model_final.pt").unlink()
     (mark, text), own = findings(doctor.check_models)
     assert mark == "✗" and "install minigpt again, or run 'git checkout" in text
@@ -199,9 +223,10 @@ def test_models(course):
     assert mark == "✗" and "delete it" in text
 
 
-def test_no_course(course):
+@pytest.mark.parametrize("name", ["fables.txt", "tales.toml"])
+def test_no_course(course, name):
     assert only(doctor.check_course) == ("✓", f"course in {course}")
-    (course / "data" / "fables.txt").unlink()
+    (course / "data" / name).unlink()
     mark, text = only(doctor.check_course)
     assert mark == "✗" and "install minigpt again, or run 'git checkout" in text
 
@@ -240,9 +265,45 @@ def test_threads(monkeypatch, threads, cores, limited, mark, remedy):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     if limited:
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
-    found, text = only(doctor.check_threads)
+    (found, text), (_, spinning) = findings(doctor.check_threads)
     assert found == mark and remedy in text
     assert text.startswith(f"PyTorch threads: {threads}, cores: {cores}")
+    assert "spin" in spinning
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "usual"),
+    [
+        ("linux", "GOMP_SPINCOUNT", "100000"),
+        ("darwin", "KMP_BLOCKTIME", "1"),
+        ("win32", "KMP_BLOCKTIME", "1"),
+    ],
+)
+def test_how_long_threads_spin(monkeypatch, platform, name, usual):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "another")
+    monkeypatch.setenv("KMP_BLOCKTIME", "another")
+    monkeypatch.setenv(name, usual)
+    found = doctor.check_spinning()
+    assert found.mark == "✓" and f"{name}={usual}" in found.text
+    monkeypatch.setenv(name, "7")
+    found = doctor.check_spinning()
+    assert found.mark == "○" and f"you have set {name}=7" in found.text
+    assert f"minigpt's {usual}" in found.text
+    monkeypatch.delenv(name)
+    found = doctor.check_spinning()
+    assert found.mark == "○" and found.text.startswith(f"{name} is not set")
+
+
+def test_minigpt_says_how_long_to_spin_unless_told_otherwise():
+    code = "import os, minigpt; print(*(os.environ[n] for n in minigpt.SPINNING))"
+    usual = {n: v for n, v in os.environ.items() if n not in SPINNING}
+    for own, out in ({}, "100000 1"), ({"GOMP_SPINCOUNT": "5"}, "5 1"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=usual | own, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == out
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,16 @@ from hypothesis import strategies as st
 from minigpt.checkpoint import load_checkpoint
 from minigpt.cli import generate as command
 from minigpt.cli.parser import parse
+from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.sampling import generate
-from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer, stream_text
+from minigpt.tokenizer import (
+    BPETokenizer,
+    CharTokenizer,
+    WordTokenizer,
+    stream_text,
+    tokenizer_from_dict,
+    until_end,
+)
 
 TEXT = "Ворона и Лисица: «Мораль», the crow and the fox — é 👩‍🚀 日本\n" * 3
 BPE = BPETokenizer.train(TEXT, 300)
@@ -26,6 +34,44 @@ def written(prompt, result):
     assert result.status == 0, result.err
     assert result.out.startswith(prompt) and result.out.endswith("\n")
     return result.out[len(prompt) : -1]
+
+
+def test_a_text_ends_before_what_follows_its_end():
+    tokenizer = CharTokenizer("\n.ab")
+    ids = tokenizer.encode("\nab.\n\n\nba")
+    assert list(until_end(tokenizer, ids)) == ids  # it has no end yet
+    tokenizer.end = "\n\n\n"
+    assert list(until_end(tokenizer, iter(ids))) == ids[:6]
+    assert "".join(stream_text(tokenizer, ids)) == "\nab.\n\n"
+    assert tokenizer_from_dict(tokenizer.to_dict()).end == "\n\n\n"
+    with pytest.raises(ValueError, match='"end" must be a short string, not 3'):
+        tokenizer_from_dict(tokenizer.to_dict() | {"end": 3})
+
+
+def test_a_prompt_begins_as_texts_with_an_end_do():
+    tokenizer = CharTokenizer("\n.ab")
+    assert tokenizer.encode_prompt("ab") == tokenizer.encode("ab")
+    tokenizer.end = "\n\n\n"
+    begun = tokenizer.encode("\nab")
+    assert tokenizer.encode_prompt("ab") == tokenizer.encode_prompt("\nab") == begun
+
+
+def test_a_prompt_that_ends_with_a_blank_line_begins_a_paragraph():
+    tokenizer = load_checkpoint(SHIPPED_CHECKPOINT).tokenizer
+    assert tokenizer.end == "\n\n\n"
+
+    def shown(text, encode=tokenizer.encode_prompt):
+        return [tokenizer.tokens[i] for i in encode(text)]
+
+    # As in the middle of a tale, where a paragraph follows ...
+    assert shown("\nA fox\n\nThe", tokenizer.encode)[:-1] == shown("A fox\n\n")
+    assert shown("A fox\n\n") == ["⏎", "A", "␣fox", "⏎", "⏎"]
+    assert shown("\n\n") == ["⏎", "⏎"] and shown("\n") == shown("") == ["⏎"]
+    # ... and at its end, where another tale does.
+    assert shown("\nA fox.\n\n\nThe", tokenizer.encode)[:-1] == shown("A fox.\n\n\n")
+    # A word tokenizer has one token for both line breaks, wherever they stand.
+    words = WordTokenizer.from_text("A fox\n\nThe fox")
+    assert words.encode_prompt("A fox\n\n") == words.encode("A fox\n\nThe")[:-1]
 
 
 def test_one_text_and_nothing_else(minigpt, trained):
@@ -90,7 +136,7 @@ def test_a_prompt_is_never_read_as_anything_but_text(prompt):
 def test_ones_own_model_comes_before_the_shipped_one(
     minigpt, monkeypatch, trained, tmp_path
 ):
-    own, shipped = tmp_path / "model_final.pt", tmp_path / "elsewhere" / "fables.pt"
+    own, shipped = tmp_path / "model_final.pt", tmp_path / "elsewhere" / "tales.pt"
     monkeypatch.setattr(command, "CHECKPOINTS", tmp_path)
     monkeypatch.setattr(command, "SHIPPED_CHECKPOINT", shipped)
     with pytest.raises(ValueError, match=r"there is no model .*minigpt train"):
@@ -107,7 +153,7 @@ def test_ones_own_model_comes_before_the_shipped_one(
 
 def test_no_model_at_all_is_one_line(minigpt, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr(command, "SHIPPED_CHECKPOINT", tmp_path / "fables.pt")
+    monkeypatch.setattr(command, "SHIPPED_CHECKPOINT", tmp_path / "tales.pt")
     complaint = minigpt("generate", "--prompt", "A").complaint
     assert "there is no model" in complaint and "minigpt train" in complaint
 

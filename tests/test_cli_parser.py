@@ -10,7 +10,10 @@ from minigpt.cli.parser import parse
 from minigpt.config import GPTConfig, TrainConfig
 from minigpt.paths import DATA
 
-COMMANDS = "prepare", "train", "generate", "doctor"
+COMMANDS = (
+    "prepare", "train", "generate", "publish", "export", "import", "site", "edition",
+    "tales", "doctor", "progress",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("words", [[], *([command] for command in COMMANDS)])
@@ -31,7 +34,7 @@ def test_help(minigpt, words):
 def test_what_is_not_given():
     assert parse(["prepare"]) == (
         "prepare",
-        {"source": None, "tokenizer": "char", "vocab_size": None, "data_dir": DATA},
+        {"source": None, "tokenizer": None, "vocab_size": None, "data_dir": DATA},
     )
     assert parse(["train"]) == (
         "train",
@@ -118,8 +121,12 @@ def test_a_warm_up_longer_than_the_run(words, refused):
         ("train --max 9", "unrecognized arguments: --max 9 (see 'minigpt --help')"),
         ("train --learning-rate nan", "--learning-rate must be a number, not nan (see"),
         ("generate prompt", "unrecognized arguments: prompt (see 'minigpt --help')"),
+        ("edition pupil x", "kind: invalid choice: 'pupil' (choose from "),
         ("fly", "command: invalid choice: 'fly' (choose from "),
-        ("", "give a command, one of prepare, train, generate, doctor, progress"),
+        (
+            "",
+            "give a command, one of prepare, train, generate, publish, export, import",
+        ),
     ],
 )
 def test_complaints(words, message):

@@ -58,6 +58,17 @@ def test_losses_are_logged_and_checkpoints_saved(train, tmp_path):
     assert f"minigpt generate --checkpoint {tmp_path / 'model_final.pt'}" in result.out
 
 
+def test_the_logged_mean_leaves_out_the_practice_of_copying(train, prepared):
+    words = "--copy-iters", 25, "--eval-interval", 20
+    result = train(*words)
+    unknown, *logged = re.findall(r"train +(\S+) +validation", result.out)
+    assert unknown == "–"
+    changes = {"copy_iters": 25, "eval_interval": 20}
+    losses = [step.loss for step in start("tiny", prepared, changes).steps()]
+    means = sum(losses[25:40]) / 15, sum(losses[40:]) / 20
+    assert logged == [f"{mean:.4f}" for mean in means]
+
+
 def test_no_bar_is_drawn_where_there_is_no_terminal(minigpt, prepared, tmp_path):
     words = "--preset", "tiny", "--data-dir", prepared, "--out-dir", tmp_path
     assert minigpt("train", *words, "--max-iters", 2).err == ""

@@ -81,7 +81,7 @@ def test_bpe_and_words_are_learned_from_the_training_part_alone():
 
 
 def test_the_learners_own_text_comes_first(minigpt, tmp_path):
-    assert find_source(data_dir=tmp_path) == TEXTS / "fables.txt"
+    assert find_source(data_dir=tmp_path) == TEXTS / "tales.toml"
     own = tmp_path / "input.txt"
     own.write_text("My own text. " * 10, encoding="utf-8")
     assert find_source(data_dir=tmp_path) == own
@@ -90,8 +90,8 @@ def test_the_learners_own_text_comes_first(minigpt, tmp_path):
     assert result.status == 0 and str(own) in result.out
 
 
-def test_without_a_text_of_ones_own_it_is_the_fables(minigpt, tmp_path):
-    result = minigpt("prepare", "--data-dir", tmp_path)
+def test_fables(minigpt, tmp_path):
+    result = minigpt("prepare", "fables", "--data-dir", tmp_path)
     assert str(TEXTS / "fables.txt") in result.out and "63 tokens" in result.out
 
 
@@ -287,7 +287,7 @@ def test_no_ids_at_all_are_not_saved(tmp_path):
 def test_a_path_may_be_a_string(fables, prepared, tmp_path):
     assert read_text(str(fables)) == read_text(fables)
     assert find_source(fables) == find_source(str(fables)) == fables
-    assert find_source(data_dir=str(tmp_path)) == TEXTS / "fables.txt"
+    assert find_source(data_dir=str(tmp_path)) == TEXTS / "tales.toml"
     dataset = load_dataset(str(prepared))
     save_dataset(dataset, str(tmp_path / "copy"))
     check_writable(str(tmp_path / "new"))

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from notebook_tools import COURSE, NOTEBOOKS, exercise_cells
+from notebook_tools import BEYOND, COURSE, NOTEBOOKS, exercise_cells
 
 from minigpt.course.exercises import check, exercise_names
 from minigpt.course.exercises.explain import Raised, difference, text
@@ -33,7 +33,8 @@ def result_of(function, case):
 
 
 def test_exercises_are_those_of_the_notebooks_in_their_order():
-    assert [name for lesson in COURSE for name in exercise_cells(lesson)] == NAMES
+    lessons = [*COURSE, *BEYOND]
+    assert [name for lesson in lessons for name in exercise_cells(lesson)] == NAMES
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -106,6 +107,8 @@ def test_mistake_is_named_only_if_it_explains_every_case():
     assert said_of(lambda x: x**2, wrong_ways=ways).startswith("You squared. For ")
     fits_one = said_of(lambda x: x**2 if x[0] == 1 else x, wrong_ways=ways)
     assert fits_one.startswith("For numbers = ")
+    of_another_kind = said_of(lambda x: (x**2).long(), wrong_ways=ways)
+    assert "holds integers" in of_another_kind
 
 
 def test_first_wrong_place_of_a_long_result_is_shown():
@@ -141,6 +144,17 @@ def test_gradients_are_asked_for_where_they_matter():
         assert "no gradient flows back" in said_of(answer, gradients=True)
     for answer in (double, lambda x: x.double() + x):
         assert said_of(answer, gradients=True) is None
+
+
+def test_change_in_place_that_breaks_the_gradients_is_named():
+    def answer(x):
+        y = x + 0
+        nothing = 0 * y.square()
+        y *= 2
+        return y + nothing
+
+    assert said_of(answer) is None
+    assert "you changed a tensor in place" in said_of(answer, gradients=True)
 
 
 def test_shortcuts_are_refused_wherever_they_are_written():

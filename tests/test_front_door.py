@@ -22,7 +22,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_the_course_is_complete():
-    assert tools.existing() == tools.COURSE
+    assert tools.existing() == tools.COURSE + tools.BEYOND
 
 
 def test_links_of_the_readme_lead_somewhere():

@@ -128,7 +128,7 @@ def test_loading_what_was_prepared_leaves_everything_as_it_was(given):
 
 PANELS = {
     "attention_explorer": lambda m, t: widgets.attention_explorer(m, t),
-    "fable_button": lambda m, t: widgets.fable_button(m, t, 20),
+    "tale_button": lambda m, t: widgets.tale_button(m, t, 20),
     "leak_grid_panel": lambda m, t: widgets.leak_grid_panel(),
     "playground": lambda m, t: widgets.playground(load_checkpoint(SHIPPED_CHECKPOINT)),
     "sampling_bars": lambda m, t: widgets.sampling_bars(m, t),
@@ -153,7 +153,7 @@ def test_the_training_panel_leaves_everything_as_it_was(
     tmp_path, fables, monkeypatch, dropout
 ):
     shape = replace(TINY.model, dropout=dropout)
-    monkeypatch.setattr(Choice, "configs", lambda choice: (shape, STEPS))
+    monkeypatch.setattr(Choice, "configs", lambda choice, data: (shape, STEPS))
     before = state()
     panel = TrainingPanel(Trainer(tmp_path))
     panel.text.options = {"fables": str(fables)}

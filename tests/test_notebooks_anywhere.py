@@ -60,7 +60,8 @@ def run(folder: Path, lessons: list[str], threads: str, instructions: str, how: 
         "ATEN_CPU_CAPABILITY": instructions,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    paths = [f"notebooks/{tools.path_of(name).name}" for name in lessons]
+    root = tools.NOTEBOOKS.parent
+    paths = [tools.path_of(name).relative_to(root).as_posix() for name in lessons]
     words = ["-q", "-p", "no:cacheprovider", "-o", f"addopts={how} --nbval-current-env"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *words, *paths],
@@ -76,8 +77,9 @@ def run(folder: Path, lessons: list[str], threads: str, instructions: str, how: 
 # One lesson is enough for most runs. In 00 the doctor says that nothing can be saved
 # where it is read-only, and 06 has learned less: their outputs are not compared.
 FEW = ["03"]
-COMPARED = [name for name in tools.COURSE if name[:2] not in ("00", "06")]
-UNTRAINED = [name for name in tools.COURSE if name[:2] not in ("04", "06")]
+LESSONS = [*tools.COURSE, *tools.BEYOND]
+COMPARED = [name for name in LESSONS if name[:2] not in ("00", "06")]
+UNTRAINED = [name for name in LESSONS if name[:2] not in ("04", "06")]
 
 
 def few_or_all(lessons: list[str]) -> pytest.MarkDecorator:

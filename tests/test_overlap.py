@@ -11,6 +11,7 @@ from minigpt.course import overlap
 from minigpt.course.overlap import (
     copied_lengths,
     longest_copy,
+    longest_loop,
     maximal_runs,
     repeated_share,
 )
@@ -47,6 +48,22 @@ def test_longest_copy_stands_in_both_and_none_is_longer(text, source):
     copy = longest_copy(text, source)
     assert copy in text and copy in source
     assert len(copy) == max(lengths_by_definition(text, source), default=0)
+
+
+def test_the_longest_loop_is_found_with_its_shortest_period():
+    assert longest_loop([7, 1, 2, 1, 2, 1, 2, 1, 9]) == (1, 2, 7)
+    assert longest_loop("aaaa") == (0, 1, 4)
+    assert longest_loop("no no") == longest_loop("") == (0, 0, 0)
+    assert longest_loop("x" + 3 * "abcd", longest=3) == (0, 0, 0)
+
+
+@examples
+@given(short_texts)
+def test_a_loop_holds_three_rounds(text):
+    start, period, length = longest_loop(text)
+    stretch = text[start : start + length]
+    assert len(stretch) == length >= 3 * period
+    assert stretch[period:] == stretch[: length - period]
 
 
 @examples

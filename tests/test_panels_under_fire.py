@@ -37,6 +37,7 @@ from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course import widgets
 from minigpt.course.widgets import race
 from minigpt.course.widgets.attention import LINES as OWN_LINES
+from minigpt.course.widgets.playgrounds.view import TextView
 from minigpt.model import GPT
 from minigpt.paths import TEXTS
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
@@ -102,6 +103,7 @@ def give(panel: Widget, values: list[object]) -> None:
 def shown(panel: Widget) -> list[str]:
     """What the panel shows, but for the number that counts its texts."""
     views = [view.value for view in inside(panel, (HTML,))]
+    views += [str(view.text | {"turn": 0}) for view in inside(panel, (TextView,))]
     return [re.sub(r'data-turn="\d+"', "", view) for view in views]
 
 
@@ -128,7 +130,7 @@ def sampling_bars(checkpoint):
 def attention_explorer(checkpoint):
     torch.manual_seed(0)
     characters = "".join(sorted(set("".join([*LINES, *OWN_LINES]))))
-    shape = GPTConfig(len(characters), 128, n_layer=3, n_head=2, n_embd=32)
+    shape = GPTConfig(len(characters), 256, n_layer=3, n_head=2, n_embd=32)
     model, tokenizer = GPT(shape).eval(), CharTokenizer(characters)
     return lambda: widgets.attention_explorer(model, tokenizer)
 
@@ -141,8 +143,21 @@ def stream_panel(checkpoint):
     return widgets.stream_panel
 
 
+def reasons_panel(checkpoint):
+    characters = "".join(sorted(set("".join(LINES))))
+    shape = GPTConfig(len(characters), 64, n_layer=2, n_head=2, n_embd=32)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = GPT(shape).eval()
+    return lambda: widgets.reasons_panel(model, CharTokenizer(characters), LINES[0])
+
+
+def episode_panel(checkpoint):
+    return widgets.episode_panel
+
+
 PANELS = [token_explorer, sampling_bars, attention_explorer, leak_grid_panel]
-PANELS += [stream_panel]
+PANELS += [stream_panel, reasons_panel, episode_panel]
 
 
 @few_or_many("changes", FEW, MANY)
@@ -164,7 +179,12 @@ def test_panels_that_answer_at_once(kind: Callable, checkpoint, tried, changes):
     tried(f"{changes} random changes of {kind.__name__}, the last ones alone remain")
 
 
+def surgery_panel(checkpoint):
+    return widgets.surgery_panel(checkpoint.model, checkpoint.tokenizer)
+
+
 WRITING = {"playground": widgets.playground, "side_by_side": widgets.side_by_side}
+WRITING["surgery_panel"] = surgery_panel
 
 
 @pytest.mark.parametrize("name", [*WRITING, *PANELS])
@@ -201,9 +221,9 @@ async def written(panel) -> None:
 
 
 @few_or_many("changes", FEW, MANY)
-@pytest.mark.parametrize("name", ["playground", "side_by_side"])
+@pytest.mark.parametrize("name", WRITING)
 def test_panels_that_write(name, checkpoint, tried, changes):
-    make, chance = getattr(widgets, name), random.Random(6)
+    make, chance = WRITING[name], random.Random(6)
 
     async def drive():
         fired_at = make(checkpoint)
@@ -232,9 +252,9 @@ def test_panels_that_write(name, checkpoint, tried, changes):
 
 
 @few_or_many("changes", FEW, MANY)
-def test_the_fable_button(checkpoint, tried, changes):
+def test_the_tale_button(checkpoint, tried, changes):
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    panel, chance = widgets.fable_button(model, tokenizer, 50), random.Random(6)
+    panel, chance = widgets.tale_button(model, tokenizer, 50), random.Random(6)
     before = threading.active_count()
     for _ in range(changes):
         change_one(panel, chance, buttons=True)
@@ -249,7 +269,7 @@ def test_the_fable_button(checkpoint, tried, changes):
     while threading.active_count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert threading.active_count() <= before
-    tried(f"{changes} random changes and presses of fable_button, no thread left over")
+    tried(f"{changes} random changes and presses of tale_button, no thread left over")
 
 
 SHAPE = GPTConfig(vocab_size=9, block_size=8, n_layer=1, n_head=2, n_embd=16)

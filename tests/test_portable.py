@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = [*ROOT.glob("minigpt/**/*.py"), *ROOT.glob("data/*.py")]
 SHIPPED += ROOT.glob("benchmarks/*.py")
 TESTS = list(ROOT.glob("tests/**/*.py"))
-NOTEBOOKS = list(ROOT.glob("notebooks/*.ipynb"))
+NOTEBOOKS = list(ROOT.glob("notebooks/**/*.ipynb"))
 RESERVED = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ]$')
 DEVICES = {
     "con",

@@ -20,6 +20,7 @@ from minigpt.sampling import (
     most_probable,
     next_token_logits,
     next_token_probabilities,
+    penalize_repetition,
 )
 
 INF = math.inf
@@ -157,6 +158,9 @@ def test_the_logits_are_left_as_they_were():
         ({"top_p": 0.0}, "top-p must be above 0 and at most 1, not 0.0"),
         ({"top_p": 1.01}, "top-p must be above 0 and at most 1, not 1.01"),
         ({"top_p": math.nan}, "top-p must be above 0 and at most 1, not nan"),
+        ({"repetition_penalty": 0.9}, "penalty must be at least 1, not 0.9; 1 changes"),
+        ({"repetition_penalty": INF}, "penalty must be at least 1, not inf"),
+        ({"repetition_penalty": math.nan}, "penalty must be at least 1, not nan"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_words(settings, message):
@@ -164,6 +168,60 @@ def test_settings_out_of_range_are_refused_in_words(settings, message):
         next_token_probabilities(torch.zeros(3), **settings)
     with pytest.raises(ValueError, match=message):
         generate(Mock(torch.zeros(3)), [0], 1, **settings)
+
+
+# The repetition penalty
+
+
+def test_a_penalty_divides_positive_logits_and_multiplies_negative_ones():
+    logits = torch.tensor([4.0, 4.0, -4.0, -4.0, 0.0, -INF])
+    after = penalize_repetition(logits, [0, 2, 2, 4, 5], 2.0)
+    assert after.tolist() == [2.0, 4.0, -8.0, -4.0, 0.0, -INF]
+    assert logits.tolist() == [4.0, 4.0, -4.0, -4.0, 0.0, -INF]
+
+
+@examples
+@given(logits_lists, st.floats(1, 5), st.data())
+def test_a_penalty_never_makes_what_occurred_more_probable(numbers, penalty, data):
+    logits = torch.tensor(numbers)
+    occurred = data.draw(st.sets(st.integers(0, len(numbers) - 1)))
+    before = next_token_probabilities(logits)
+    after = next_token_probabilities(
+        logits, repetition_penalty=penalty, occurred=occurred
+    )
+    new = [i for i in range(len(numbers)) if i not in occurred]
+    assert after[list(occurred)].sum() <= before[list(occurred)].sum() + 1e-9
+    assert (after[new] >= before[new] - 1e-9).all()
+    expected = penalize_repetition(logits, occurred, penalty)
+    assert torch.equal(after, next_token_probabilities(expected))
+
+
+def test_the_penalty_comes_before_the_temperature_and_the_cuts():
+    logits = torch.tensor([4.0, 3.0, 1.0])
+    p = next_token_probabilities(
+        logits, 0.5, top_k=2, repetition_penalty=4.0, occurred=[0]
+    )
+    assert p[1] > p[0] and p[2] == 0  # 3, 1 and 1, of which the lowest ids are kept
+    assert p[1] / p[0] == pytest.approx(math.e**4)
+
+
+def test_a_penalty_of_one_changes_nothing():
+    logits = logits_of(9)
+    assert torch.equal(penalize_repetition(logits, range(9), 1.0), logits)
+    assert torch.equal(penalize_repetition(logits, [], 3.0), logits)
+    with pytest.raises(ValueError, match="penalty must be at least 1, not"):
+        penalize_repetition(logits, [0], 0.5)
+    with pytest.raises(ValueError, match="logits must have one dimension"):
+        penalize_repetition(logits[None], [0], 2.0)
+
+
+def test_a_penalty_leads_greedy_writing_out_of_its_circle():
+    model = Mock(torch.tensor([3.0, 2.0, 1.0, 0.5]))
+    plain = list(generate(model, [3], 4, greedy=True))
+    assert plain == [0, 0, 0, 0]
+    # Each is taken once; the prompt, too, has occurred: 0.5 becomes 0.05.
+    penalised = generate(model, [3], 4, greedy=True, repetition_penalty=10)
+    assert list(penalised) == [0, 1, 2, 0]
 
 
 @pytest.mark.parametrize("bad", [[math.nan, 1.0], [INF, 1.0], [-INF, -INF]])

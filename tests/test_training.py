@@ -11,10 +11,15 @@ from minigpt.model import GPT
 from minigpt.optim import make_optimizer, orthogonalize
 from minigpt.schedule import lr_multiplier
 from minigpt.training import (
+    NO_TARGET,
     TrainingDiverged,
+    copy_weights,
+    copying_batch,
     cross_entropy,
     evaluate,
     random_batch,
+    rare_tokens,
+    tale_windows,
     train,
 )
 
@@ -127,6 +132,182 @@ def test_every_place_in_the_text_can_be_drawn():
 def test_a_text_shorter_than_a_block_is_refused_with_both_numbers():
     with pytest.raises(ValueError, match=r"20 tokens.* block of 32"):
         random_batch(torch.arange(20), 4, 32, torch.Generator())
+
+
+# Tales: three of 5, 7 and 8 tokens, whose ids count on.
+TALES, STARTS = torch.arange(20).to(torch.uint16), torch.tensor([0, 5, 12])
+
+
+def test_a_row_is_a_tale_and_its_last_target_is_what_the_next_begins_with():
+    chosen = torch.tensor([2, 0])
+    inputs, targets = tale_windows(TALES, STARTS, chosen, 100)
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert inputs.shape == targets.shape == (2, 8)  # as many as the longest has
+    assert inputs[0].tolist() == [12, 13, 14, 15, 16, 17, 18, 19]  # the last tale
+    assert targets[0].tolist() == [13, 14, 15, 16, 17, 18, 19, NO_TARGET]
+    assert inputs[1, :5].tolist() == [0, 1, 2, 3, 4]
+    assert targets[1].tolist() == [1, 2, 3, 4, 5] + [NO_TARGET] * 3
+    inputs, targets = tale_windows(TALES, STARTS, torch.tensor([0]), 100)
+    assert targets.tolist() == [[1, 2, 3, 4, 5]]
+
+
+def test_a_tale_longer_than_the_block_is_cut():
+    inputs, targets = tale_windows(TALES, STARTS, torch.tensor([0, 1, 2]), 5)
+    assert inputs.shape == (3, 5)
+    assert targets[0].tolist() == [1, 2, 3, 4, 5]
+    assert targets[1].tolist() == [6, 7, 8, 9, 10]
+    assert targets[2].tolist() == [13, 14, 15, 16, 17]
+
+
+def test_with_starts_every_row_begins_at_a_tale():
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets = random_batch(TALES, 60, 6, generator, STARTS)
+    assert inputs.shape == targets.shape == (60, 6)
+    assert inputs[:, 0].unique().tolist() == STARTS.tolist()
+    there = targets != NO_TARGET
+    assert torch.equal(targets[there], inputs[there] + 1)
+    assert there.sum(1).unique().tolist() == [5, 6]
+    again = random_batch(TALES, 60, 6, generator.manual_seed(0), STARTS)
+    assert torch.equal(again[0], inputs) and torch.equal(again[1], targets)
+
+
+@pytest.mark.parametrize("T", [4, 32])
+def test_evaluation_of_tales_is_the_mean_over_the_tokens_of_each(ids, T):
+    model = make_model(replace(TINY, block_size=T))
+    starts = torch.tensor([0, 9, 12, 50, 71, 75])
+    text, total, count = ids[:90], 0.0, 0
+    for start, end in zip(starts, [*starts[1:], 90], strict=True):
+        window = text[start : end + 1][: T + 1].long()
+        with torch.no_grad():
+            loss = cross_entropy(model(window[None, :-1]), window[None, 1:])
+        total += loss.item() * (len(window) - 1)
+        count += len(window) - 1
+    for batch_tokens in 1, 3 * T, 10_000:
+        found = evaluate(model, text, batch_tokens, starts)
+        assert found == pytest.approx(total / count, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("vocab_size", "tokens", "block_size", "shape"),
+    [
+        (2048, 2048, 128, (32, 64)),
+        (20, 500, 16, (31, 16)),
+        (5, 128, 64, (2, 64)),  # a vocabulary smaller than the tokens of a row
+        (1, 8, 8, (1, 8)),
+        (30, 4, 32, (1, 32)),  # at least one row
+    ],
+)
+def test_a_batch_to_copy_from_repeats_a_few_tokens(
+    vocab_size, tokens, block_size, shape
+):
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets = copying_batch(vocab_size, tokens, block_size, generator)
+    assert inputs.shape == targets.shape == shape
+    assert inputs.dtype == targets.dtype == torch.int64
+    assert torch.equal(inputs[:, 1:], targets[:, :-1])
+    rows = torch.cat([inputs, targets[:, -1:]], dim=1)
+    assert rows.min() >= 0 and rows.max() < vocab_size
+    counts = [len(row.unique()) for row in rows]
+    assert max(counts) <= min(8, vocab_size)
+    if block_size >= 64:
+        assert max(counts) == min(8, vocab_size)
+    if vocab_size == 2048:
+        assert len(rows.unique()) > 150  # each row has tokens of its own
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Note for each iteration whether its batch is to be copied or from the text."""
+    kinds = []
+
+    def copying(*args):
+        kinds.append("copying")
+        return copying_batch(*args)
+
+    def sample(*args):
+        kinds.append("text")
+        return random_batch(*args)
+
+    monkeypatch.setattr("minigpt.training.copying_batch", copying)
+    return kinds, sample
+
+
+@pytest.mark.parametrize(("copy_iters", "start"), [(0, 0), (3, 0), (3, 2), (9, 0)])
+def test_the_first_iterations_practise_copying(ids, recorded, copy_iters, start):
+    kinds, sample = recorded
+    config = TrainConfig(batch_size=4, max_iters=6, copy_iters=copy_iters)
+    run(make_model(), ids, config, sample_batch=sample, start=start)
+    expected = ["copying"] * copy_iters + ["text"] * 6
+    assert kinds == expected[start:6]
+
+
+@pytest.mark.parametrize("stop", [3, 5, 8])
+def test_copying_that_is_interrupted_ends_on_the_same_weights(ids, stop, monkeypatch):
+    monkeypatch.setattr("minigpt.training.RARE", 1)  # every token counts as rare
+    copying = {"copy_iters": 5, "copy_weight": 3.0}
+    config = TrainConfig(batch_size=4, max_iters=10, optimizer="muon", **copying)
+    straight, stopped = make_model(), make_model()
+    run(straight, ids, config)
+    optimizer = make_optimizer(stopped, config)
+    for step in train(stopped, ids[:3600], ids[3600:], config, optimizer=optimizer):
+        if step.iteration == stop:
+            break
+    run(stopped, ids, config, optimizer=optimizer, start=stop)
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, stopped.state_dict()[name]), name
+
+
+def test_copying_is_learned(ids):
+    shape = replace(TINY, block_size=64, modern=True)
+    config = TrainConfig(
+        batch_size=16, max_iters=120, optimizer="muon", learning_rate=4e-3,
+        muon_learning_rate=0.05, copy_iters=120, eval_interval=120,
+    )  # fmt: skip
+    steps = run(make_model(shape), ids, config)
+    last = sum(step.loss for step in steps[-20:]) / 20
+    # Of 20 tokens each row has 8, and the first time each is a surprise.
+    assert last < math.log(20) - 0.2
+
+
+def test_a_rare_token_that_was_there_before_counts_more():
+    rare = torch.tensor([False, True, True, True])
+    inputs, targets = torch.tensor([[1, 0, 2, 0]]), torch.tensor([[0, 2, 0, 1]])
+    targets[0, 2] = NO_TARGET  # after the end
+    weights = copy_weights(inputs, targets, rare, 3.0)
+    assert weights.tolist() == [[1, 1, 0, 3]]  # 2 is new, and 1 comes again
+    repeated = torch.tensor([[3, 3]])  # the input itself counts as seen
+    assert copy_weights(repeated, repeated, rare, 2.5).tolist() == [[2.5, 2.5]]
+    assert copy_weights(repeated, repeated, rare, 1.0) is None
+
+
+def test_rare_tokens():
+    ids = torch.tensor([0] * 997 + [1] * 2 + [2])
+    assert rare_tokens(ids, 4).tolist() == [False, True, True, True]
+    assert not rare_tokens(torch.tensor([0, 1]), 2).any()
+
+
+def test_targets_that_count_more_are_learned_sooner_and_the_losses_stay_plain():
+    """In each row one rare token comes twice; it is all that looking back can find."""
+    V, T, rows = 400, 16, 64
+    rng = torch.Generator().manual_seed(0)
+    ids = torch.randint(8, (rows, T), generator=rng)  # tokens that are not rare
+    ids[:, 3] = ids[:, 11] = torch.arange(100, 100 + rows)
+    shape = GPTConfig(vocab_size=V, block_size=T - 1, n_layer=1, n_head=2, n_embd=16)
+    cost = {}
+    for weight in 1.0, 50.0:
+        config = TrainConfig(max_iters=40, copy_weight=weight, eval_interval=1000)
+
+        def whole(_, B, length, generator):
+            return ids[:, :-1], ids[:, 1:]
+
+        model = make_model(shape)
+        flat = ids.flatten()
+        first, *_ = train(model, flat, flat, config, sample_batch=whole)
+        with torch.no_grad():
+            losses = cross_entropy(model(ids[:, :-1]), ids[:, 1:], "none")
+        cost[weight] = losses[:, 10].mean(), first.loss
+    assert cost[50.0][0] < cost[1.0][0]
+    assert cost[50.0][1] == pytest.approx(cost[1.0][1])  # the same loss is reported
 
 
 def test_learning_rate_rises_and_falls():

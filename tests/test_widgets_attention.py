@@ -18,7 +18,8 @@ from minigpt.model import GPT
 from minigpt.tokenizer import CharTokenizer
 
 CHARACTERS = "".join(sorted(set("".join(LINES) + "<&>\"'\n")))
-BLOCK, LAYERS, HEADS = 128, 3, 2
+BLOCK, LAYERS, HEADS = 256, 3, 2
+IN_ONE_LINE = [line.replace("\n", "⏎") for line in LINES]
 
 
 class Explorer:
@@ -66,7 +67,7 @@ def explorer() -> Explorer:
 
 def test_explorer_opens_alive_with_labels_in_the_lessons_terms(explorer):
     assert list(explorer.controls) == [
-        "a line of a fable",
+        "a tale's beginning",
         "or your own",
         "layer",
         "head",
@@ -93,7 +94,7 @@ def test_explorer_shows_what_the_model_gives(explorer, layer, head, position):
     weights = causal_attention(q, k, v)[1][0, head, position]
     most = int(weights.argmax())
     assert f"(position {position}) looks most at" in explorer.says
-    assert f"(position {most}): {100 * float(weights[most]):.0f} %" in explorer.says
+    assert f"(position {most}): {100 * float(weights[most]):.0f}%" in explorer.says
     assert f"layer {layer}, head {head}" in explorer.view.value
 
 
@@ -102,8 +103,23 @@ def test_explorer_runs_the_model_only_for_a_new_sentence(explorer):
     explorer.set("head", 1)
     explorer.set("position that looks", 3)
     assert explorer.runs == 1
-    explorer.set("a line of a fable", LINES[1])
-    assert explorer.runs == 2 and explorer.get("or your own") == LINES[1]
+    explorer.set("a tale's beginning", LINES[1])
+    assert explorer.runs == 2 and explorer.get("or your own") == IN_ONE_LINE[1]
+
+
+def test_explorer_reads_what_its_list_shows_as_signs():
+    assert all(len(line) <= BLOCK for line in LINES)
+    explorer = Explorer()
+    explorer.set("or your own", "The⏎Gus")
+    assert explorer.controls["position that looks"].max == 6
+    explorer.set("position that looks", 3)
+    assert "⏎ (position 3) looks" in explorer.says
+
+
+def test_explorer_opens_where_it_is_told_to():
+    made = Explorer()
+    panel = widgets.attention_explorer(made.model, made.tokenizer, layer=2, head=1)
+    assert "layer 2, head 1" in panel.children[-1].value
 
 
 def test_explorer_steps_by_its_buttons_and_stops_at_the_ends(explorer):
@@ -122,12 +138,12 @@ def test_explorer_steps_by_its_buttons_and_stops_at_the_ends(explorer):
     assert f"(position {last}) looks" in explorer.says
 
 
-@pytest.mark.parametrize("text", ["W", "  ", "<&>\"'", "\n\n", "e" * BLOCK])
+@pytest.mark.parametrize("text", ["W", "  ", "<&>\"'", "⏎⏎", "e" * BLOCK])
 def test_explorer_takes_any_sentence_that_fits(explorer, text):
     explorer.set("or your own", text)
     assert not explorer.problem.value
     assert explorer.controls["position that looks"].max == len(text) - 1
-    assert explorer.get("a line of a fable") is None
+    assert explorer.get("a tale's beginning") is None
     assert "looks most at" in explorer.says
     for position in 0, len(text) - 1:
         explorer.set("position that looks", position)
@@ -151,16 +167,16 @@ def test_explorer_says_in_words_what_it_cannot_read(explorer, text, said):
     assert explorer.view.value == before
     explorer.set("layer", 1)
     assert said in plain(explorer.problem.value)
-    explorer.set("or your own", "Goose")
+    explorer.set("or your own", "Gus")
     assert not explorer.problem.value and "looks most at" in explorer.says
 
 
 def test_after_a_bad_sentence_any_line_can_be_chosen(explorer):
-    line = next(c for c in explorer.controls.values() if "line" in c.description)
+    line = explorer.controls["a tale's beginning"]
     explorer.set("or your own", "日")
     assert line.value is None
     line.value = LINES[0]
-    assert explorer.get("or your own") == LINES[0] and not explorer.problem.value
+    assert explorer.get("or your own") == IN_ONE_LINE[0] and not explorer.problem.value
 
 
 def test_explorer_answers_with_150_milliseconds_of_work(explorer):
@@ -170,7 +186,7 @@ def test_explorer_answers_with_150_milliseconds_of_work(explorer):
         ("layer", 1),
         ("head", 1),
         ("position that looks", 5),
-        ("a line of a fable", LINES[2]),
+        ("a tale's beginning", LINES[2]),
         ("or your own", "o" * BLOCK),
     ]:
         start = time.thread_time()
@@ -189,7 +205,7 @@ def test_where_it_looks_shades_the_past_and_hatches_the_future():
     assert ["gradient" in style for style, _ in spans] == [False, False, True, True]
     assert ["outline" in style for style, _ in spans] == [False, True, False, False]
     assert "rgba(0, 114, 178, 0.20)" in spans[0][0]
-    assert "&lt; (position 1): 75 %, a (position 0): 25 %" in plain(shown)
+    assert "&lt; (position 1): 75%, a (position 0): 25%" in plain(shown)
 
 
 def test_map_draws_no_weight_above_the_diagonal():

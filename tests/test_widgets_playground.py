@@ -20,6 +20,7 @@ from minigpt.course.widgets.playgrounds.shared_controls import (
     LONGEST_PROMPT,
     default_prompt,
 )
+from minigpt.course.widgets.playgrounds.view import Pieces
 from minigpt.course.widgets.stream import Stream
 from minigpt.decoding import generate, unsupported_reason
 from minigpt.inspection import attention_maps
@@ -63,7 +64,29 @@ def expected(play, **changes):
 
 
 def text_of(play) -> str:
-    return play.writer.view.value
+    return "".join(text for text, _, _ in play.inspector.view.text["pieces"])
+
+
+def asked(play, place: int) -> dict:
+    """Return what the view is told when a reader points at a place."""
+    view = play.inspector.view
+    view.asked = {"turn": view.text["turn"], "place": place, "rows": 10}
+    return view.explanation
+
+
+def say(play, **message) -> None:
+    """Send what the view sends when a reader wants another text."""
+    play.inspector.view._handle_custom_msg(message, [])
+
+
+def branch(play, place: int, token: int) -> None:
+    say(
+        play,
+        kind="branch",
+        turn=play.inspector.view.text["turn"],
+        place=place,
+        id=token,
+    )
 
 
 # What it writes
@@ -85,6 +108,8 @@ def ends():
         ("top_k", 10**6),
         ("top_p", 0.05),
         ("top_p", 1.0),
+        ("penalty", 1.0),
+        ("penalty", 2.0),
         ("sampling", False),
         ("sampling", True),
     ]
@@ -124,6 +149,12 @@ def test_sampling_off_is_greedy_and_rests_its_sliders(play):
     assert play.writer.ids == expected(play, greedy=True)
     sliders = play.writer.temperature, play.writer.top_k, play.writer.top_p
     assert all(slider.disabled for slider in sliders)
+    # The penalty changes what is most probable.
+    play.writer.penalty.value = 2.0
+    assert (
+        play.writer.ids == expected(play, greedy=True)
+        and not play.writer.penalty.disabled
+    )
     play.writer.sampling.value = True
     assert not any(slider.disabled for slider in sliders)
 
@@ -182,17 +213,43 @@ def test_a_character_of_several_tokens_is_shown_whole():
     shape = GPTConfig(tokenizer.vocab_size, block_size=64, n_layer=1, n_head=1)
     play = Playground(Checkpoint(GPT(shape).eval(), tokenizer, None))
     play.controls.prompt.value = prompt
-    assert prompt in text_of(play)
-    for place in range(1, 12):  # also where one of its bytes is framed
-        play.inspector.place.value = place
-        assert play.problem.value == ""
-        assert "\\x" in play.inspector.looks.value
+    pieces = play.inspector.view.text["pieces"]
+    places = {text: place for text, place, kind in pieces if kind == "given"}
+    bytes_before = len("ЛИСА ".encode())
+    assert prompt in text_of(play) and places["🦊"] <= bytes_before
+    for place in range(12):  # also in the middle of a character
+        assert len(asked(play, place)["rows"] or []) == (10 if place else 0)
+    assert play.problem.value == ""
+
+
+def test_pieces_are_those_of_the_whole_text_however_it_grows():
+    tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
+    text = "\nЛИСА 🦊 é\n"
+    ids = tokenizer.encode(text)[:-3]  # it breaks off in the middle of a character
+    ids += tokenizer.encode("🦊")[:2]
+    at_once, growing = Pieces(tokenizer), Pieces(tokenizer)
+    at_once.extend(ids, complete=True)
+    for n in range(len(ids) + 1):
+        growing.extend(ids[:n], complete=n == len(ids))
+    assert growing.found == at_once.found
+    assert "".join(piece for piece, _ in growing.found) == tokenizer.decode(ids)
+    places = [place for _, place in growing.found]
+    assert places == sorted(set(places)) and places[0] == 0
+    tokenizer.end = "\n\n\n"
+    assert growing.without_first_line_break()[0][1] == 0
+    assert "".join(p for p, _ in growing.without_first_line_break())[0] == "Л"
 
 
 def test_what_the_model_writes_is_never_markup():
-    play = Playground(untrained("<b>&\"'/"))
-    assert "<b>&" not in text_of(play)
-    assert "&lt;" in text_of(play)
+    panel = SideBySide(untrained("<b>&\"'/"))
+    shown = [view.value for view in html_of(panel)]
+    assert all(text.count("<b>") == 1 and "&lt;" in text for text in shown)
+
+
+def html_of(panel) -> list:
+    texts = [column.children[-1].children[0] for column in panel.children[-1].children]
+    assert all("minigpt-text" in view.value for view in texts)
+    return texts
 
 
 def test_a_vocabulary_without_the_default_prompts():
@@ -346,92 +403,95 @@ def test_an_empty_text_is_whole_at_once():
     assert shown.by == [("none", [], True)]
 
 
-# The place
+# Behind a place
 
 
-def test_place_is_the_first_new_character_and_steps(play):
-    place = play.inspector.place
-    assert place.value == len(PROMPT) == play.writer.place
-    play.inspector.on.click()
-    assert place.value == 9 == play.writer.place
-    play.inspector.back.click()
-    play.inspector.back.click()
-    assert place.value == 7
-    place.value = 10**6
-    assert place.value == len(play.writer.ids)
-    assert "ends here" in play.inspector.bars.value
-    place.value = -3
-    assert place.value == 1
-    play.inspector.back.click()
-    assert place.value == 1
-
-
-def test_bars_are_those_of_the_place(play, checkpoint):
-    play.inspector.place.value = 12
-    ids = play.writer.ids
+def test_rows_are_those_of_the_place(play, checkpoint):
+    told, ids = asked(play, 12), play.writer.ids
+    settings = _but_greedy(play.writer.settings)
     logits = next_token_logits(checkpoint.model, ids[:12])
-    after = next_token_probabilities(logits, **_but_greedy(play.writer.settings))
-    token = checkpoint.tokenizer.tokens[ids[12]]
-    assert f"at {float(after[ids[12]]):.1%}" in play.inspector.bars.value
-    assert f"<b>{token}</b>" in play.inspector.bars.value
-    best = float(next_token_probabilities(logits).max())
-    assert f"{best:.1%}" in play.inspector.bars.value
+    before = next_token_probabilities(logits)
+    after = next_token_probabilities(logits, **settings)
+    assert [row["before"] for row in told["rows"]] == sorted(
+        (row["before"] for row in told["rows"]), reverse=True
+    )
+    for row in told["rows"]:
+        i = row["id"]
+        assert row["token"] == checkpoint.tokenizer.tokens[i]
+        assert row["before"] == pytest.approx(float(before[i]))
+        assert row["after"] == pytest.approx(float(after[i]))
+        assert row["chosen"] == (i == ids[12])
+    assert sum(row["chosen"] for row in told["rows"]) == 1
 
 
 def _but_greedy(settings):
     return {name: value for name, value in settings.items() if name != "greedy"}
 
 
-def test_bars_follow_a_slider_without_running_the_model(play, checkpoint, monkeypatch):
+def test_an_unlikely_token_that_was_chosen_has_a_row(play, checkpoint):
+    logits = next_token_logits(checkpoint.model, play.writer.ids[:12])
+    unlikely = int(logits.argmin())
+    branch(play, 12, unlikely)
+    last = asked(play, 12)["rows"][-1]
+    assert last["id"] == unlikely and last["chosen"] and last["after"] == 0
+
+
+def test_rows_follow_a_slider_without_running_the_model(play, monkeypatch):
     def never(*args):
         raise AssertionError("the model ran again")
 
-    before = play.inspector.bars.value
+    before = asked(play, len(PROMPT))["rows"]
     monkeypatch.setattr(GPT, "forward", never)
     monkeypatch.setattr(f"{PLAYGROUND}.writer.generate", fake_generate)
     play.writer.temperature.value = 0.2
-    assert play.inspector.bars.value != before and play.problem.value == ""
+    after = asked(play, len(PROMPT))["rows"]
+    assert [row["before"] for row in after][:5] == [row["before"] for row in before][:5]
+    assert after[0]["after"] > before[0]["after"] and play.problem.value == ""
 
 
 def fake_generate(model, ids, length, **settings):
     return iter([0] * length)
 
 
-def test_greedy_bars_leave_one(play):
+def test_greedy_rows_leave_one(play):
     play.writer.sampling.value = False
-    assert "100.0%" in play.inspector.bars.value
-    assert play.inspector.bars.value.count(">cut<") >= 5
+    for penalty in (1.0, 2.0):
+        play.writer.penalty.value = penalty
+        rows = asked(play, 30)["rows"]
+        assert sorted(row["after"] for row in rows) == [0.0] * 9 + [1.0]
+        assert next(row["chosen"] for row in rows if row["after"])
 
 
 def test_attention_is_that_of_the_last_token_read(play, checkpoint):
-    play.inspector.place.value = 10
+    told = asked(play, 10)
     maps = attention_maps(checkpoint.model, torch.tensor([play.writer.ids[:10]]))
-    seen = play.inspector.seen
-    for layer, weights in enumerate(maps):
-        torch.testing.assert_close(seen.attention[layer], weights[0, :, -1])
-    layers, heads = len(maps), maps[0].shape[1]
-    assert play.inspector.layer.max == layers - 1
-    views = set()
-    for head in [*range(heads), -1]:
-        play.inspector.head.value = head
-        views.add(play.inspector.looks.value)
-    assert len(views) == heads + 1
+    assert told["start"] == 0
+    assert len(told["heads"]) == len(maps) * maps[0].shape[1]
+    for found in told["heads"]:
+        weights = maps[found["layer"]][0, found["head"], -1]
+        torch.testing.assert_close(
+            torch.tensor(found["weights"]), weights, atol=1e-4, rtol=0
+        )
+
+
+def test_the_first_place_has_nothing_before_it_and_others_may_not_exist(play):
+    assert asked(play, 0)["rows"] is None
+    last = asked(play, len(play.writer.ids) - 1)
+    assert last["rows"]
+    assert asked(play, len(play.writer.ids)) == last  # no answer
+    play.inspector.view.asked = {"turn": -1, "place": 3, "rows": 10}
+    assert play.inspector.view.explanation == last
 
 
 def test_panels_look_into_one_model_from_several_threads(checkpoint):
     plays = [Playground(checkpoint) for _ in range(3)]
-    expected = {}
-    for place in range(1, 30):
-        plays[0].inspector.place.value = place
-        expected[place] = plays[0].inspector.seen.attention
+    expected = {place: asked(plays[0], place)["heads"] for place in range(1, 30)}
     problems, wrong = [], []
 
     def look(play):
         try:
             for place in [*range(1, 30)] * 5:
-                play.inspector.place.value = place
-                seen = play.inspector.seen.attention
-                if not all(map(torch.allclose, seen, expected[place])):
+                if asked(play, place)["heads"] != expected[place]:
                     wrong.append(place)
                 if reason := unsupported_reason(checkpoint.model):
                     problems.append(reason)
@@ -443,20 +503,109 @@ def test_panels_look_into_one_model_from_several_threads(checkpoint):
 
 
 def test_a_place_beyond_the_block_sees_its_context(play, checkpoint):
-    play.inspector.place.value = 150
-    assert len(play.inspector.seen.context) <= checkpoint.model.config.block_size
-    assert play.inspector.seen.context[-1] == play.writer.ids[149]
+    told = asked(play, 150)
+    (width,) = {len(head["weights"]) for head in told["heads"]}
+    assert told["start"] > 0 and told["start"] + width == 150
+    assert width <= checkpoint.model.config.block_size
 
 
-def test_the_place_moves_to_the_end_of_a_new_prompt_alone(play):
-    play.inspector.place.value = 30
-    play.writer.temperature.value = 0.3
-    assert play.inspector.place.value == 30
-    play.controls.prompt.value = "THE OWL"
-    assert play.inspector.place.value == len("THE OWL")
-    play.inspector.place.value = 200
-    play.controls.length.value = 10
-    assert play.inspector.place.value == len("THE OWL") + 10
+def test_a_model_that_cannot_be_looked_into_is_answered_in_words(play, monkeypatch):
+    def broken(*args):
+        raise RuntimeError("no attention here")
+
+    monkeypatch.setattr(f"{PLAYGROUND}.inspector.attention_maps", broken)
+    asked(play, 20)
+    assert "no attention here" in play.problem.value
+
+
+def test_how_unsure_the_model_was_is_told_on_request(play, checkpoint):
+    view, ids = play.inspector.view, play.writer.ids
+    assert view.unsure == []
+    view.tinted = True
+    assert len(view.unsure) == len(ids) and view.unsure[0] is None
+    for place in (1, 12, len(PROMPT), 150, len(ids) - 1):
+        p = next_token_probabilities(next_token_logits(checkpoint.model, ids[:place]))
+        assert view.unsure[place] == pytest.approx(
+            -float(torch.xlogy(p, p).sum()), abs=1e-3
+        )
+    before = view.unsure
+    play.controls.seed.value = 5
+    assert len(view.unsure) == len(play.writer.ids) and view.unsure != before
+    view.tinted = False
+    play.controls.seed.value = 6
+    assert view.unsure == []
+
+
+# Branches
+
+
+def test_a_branch_goes_on_with_the_chosen_token_and_back_returns(play, checkpoint):
+    view, first = play.inspector.view, play.writer.ids
+    assert not view.text["branched"]
+    other = next(row["id"] for row in asked(play, 20)["rows"] if not row["chosen"])
+    branch(play, 20, other)
+    second, settings = play.writer.ids, play.writer.settings
+    start = [*first[:20], other]
+    assert second == start + list(
+        generate(checkpoint.model, start, 200, seed=0, **settings)
+    )
+    kinds = [kind for _, _, kind in view.text["pieces"]]
+    assert kinds == ["given"] * 8 + [""] * 12 + ["branch"] + [""] * 200
+    branch(play, 40, other)
+    assert play.writer.ids[:41] == [*second[:40], other]
+    kinds = [kind for _, _, kind in view.text["pieces"]]
+    assert [n for n, kind in enumerate(kinds) if kind == "branch"] == [20, 40]
+    for expected in (second, first, first):
+        say(play, kind="back")
+        assert play.writer.ids == expected
+        assert view.text["branched"] == (expected is second)
+
+
+def test_the_prompt_may_branch_too(play):
+    other = play.controls.source.tokenizer.encode("O")[0]
+    branch(play, 2, other)
+    assert text_of(play).startswith(PROMPT[:2] + "O")
+    kinds = [kind for _, _, kind in play.inspector.view.text["pieces"]]
+    assert kinds[:4] == ["given", "given", "branch", ""]
+    say(play, kind="back")
+    assert text_of(play).startswith(PROMPT)
+
+
+def test_a_control_begins_the_text_anew_without_its_branches(play):
+    branch(play, 20, 1)
+    play.writer.temperature.value = 0.5
+    assert play.writer.ids == expected(play)
+    assert not play.inspector.view.text["branched"]
+    before = play.writer.ids
+    say(play, kind="back")
+    assert play.writer.ids is before
+
+
+def test_a_branch_of_a_text_that_is_gone_is_ignored(play):
+    turn = play.inspector.view.text["turn"]
+    play.controls.seed.value = 3
+    before = play.writer.ids
+    say(play, kind="branch", turn=turn, place=12, id=1)
+    assert play.writer.ids is before and not play.inspector.view.text["branched"]
+
+
+def test_back_to_a_text_that_was_left_while_it_grew_writes_all_of_it(play):
+    whole = play.writer.ids
+
+    async def leave():
+        play.controls.seed.value = 1
+        play.controls.seed.value = 0
+        while len(play.writer.ids) < 20 or play.writer.text.complete:
+            await asyncio.sleep(0)
+        branch(play, 12, 1)
+        while not play.inspector.view.text["branched"]:
+            await asyncio.sleep(0)
+        say(play, kind="back")
+        while play.writer.stream.writing:
+            await asyncio.sleep(0.002)
+
+    asyncio.run(leave())
+    assert play.writer.ids == whole and play.writer.text.complete
 
 
 # The newest model, and two at once
@@ -487,11 +636,20 @@ def test_each_text_is_written_by_the_newest_model(checkpoint):
     play.controls.button.click()
     assert "another" in play.controls.about.value
     assert play.writer.top_k.max == play.writer.top_k.value == 8
-    assert play.inspector.layer.max == 0 and len(play.inspector.head.options) == 2
+    assert len(asked(play, 5)["heads"]) == 1
     assert play.writer.ids == expected(play)
     source.newest = checkpoint
     play.controls.button.click()
     assert play.writer.top_k.max == checkpoint.tokenizer.vocab_size
+
+
+def test_the_first_prompt_is_how_the_learned_text_begins(checkpoint):
+    source = Changing(checkpoint)
+    usual = default_prompt(checkpoint.tokenizer)
+    assert Playground(source).controls.prompt.value == usual
+    source.opening = PROMPT
+    for kind in (Playground, SideBySide):
+        assert kind(source).controls.prompt.value == PROMPT != usual
 
 
 def test_side_by_side_compares_texts_of_one_model(checkpoint):
@@ -501,13 +659,15 @@ def test_side_by_side_compares_texts_of_one_model(checkpoint):
     source.newest = untrained(PROMPT)
     panel.writers[1].temperature.value = 1.1
     for writer in panel.writers:
-        assert writer.request.model is source.newest.model
+        assert writer.text.request.model is source.newest.model
         assert writer.ids == expected_of(panel, writer)
 
 
 def expected_of(panel, writer):
-    prompt, length = writer.request.prompt, writer.request.length
-    written = generate(writer.request.model, prompt, length, seed=0, **writer.settings)
+    prompt, length = writer.text.request.prompt, writer.text.request.length
+    written = generate(
+        writer.text.request.model, prompt, length, seed=0, **writer.settings
+    )
     return prompt + list(written)
 
 
@@ -537,7 +697,7 @@ def test_side_by_side_shares_all_but_the_settings(checkpoint):
     assert "unknown character" in panel.problem.value
     panel.controls.prompt.value = PROMPT
     for writer in panel.writers:
-        assert writer.request.prompt == checkpoint.tokenizer.encode(PROMPT)
+        assert writer.text.request.prompt == checkpoint.tokenizer.encode(PROMPT)
 
 
 def test_panels_are_found_by_name_and_have_short_stable_texts(checkpoint):
@@ -550,7 +710,8 @@ def test_first_character_within_twenty_milliseconds_of_work(play, tried):
     times = []
 
     async def move():
-        play.writer.view.observe(lambda _: shown.append(time.thread_time()), "value")
+        view = play.inspector.view
+        view.observe(lambda _: shown.append(time.thread_time()), "text")
         for step in range(20):
             shown.clear()
             began = time.thread_time()

@@ -4,13 +4,16 @@ import asyncio
 import copy
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from minigpt.checkpoint import load_checkpoint
+from minigpt.config import GPTConfig
 from minigpt.course import widgets
-from minigpt.course.widgets import fable_panel
+from minigpt.course.widgets import tale_panel
+from minigpt.model import GPT
 from minigpt.paths import SHIPPED_CHECKPOINT, TEXTS
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
@@ -49,6 +52,13 @@ def test_it_shows_every_token_with_its_id(name):
     for i in TOKENIZERS[name].encode("The crow saw.\n"):
         assert re.search(rf"\b{i}\b", explorer.shown())
     assert "␣" in explorer.shown() and "⏎" in explorer.shown()
+
+
+def test_equal_tokens_have_the_same_colour():
+    explorer = Explorer(text="abab")
+    colours = re.findall(r"background: (rgba\([^)]*\))", explorer.view.value)
+    assert colours[:2] == colours[2:]
+    assert len(set(colours)) == 2
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -133,7 +143,7 @@ def test_no_tokenizers_is_an_error():
         widgets.token_explorer({})
 
 
-# The fable button
+# The tale button
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +152,10 @@ def shipped():
 
 
 class Button:
-    """The fable button as a person meets it."""
+    """The tale button as a person meets it."""
 
     def __init__(self, shipped, length=40):
-        self.panel = widgets.fable_button(shipped.model, shipped.tokenizer, length)
+        self.panel = widgets.tale_button(shipped.model, shipped.tokenizer, length)
         self.title, self.temperature, self.press, self.problem, self.view = (
             self.panel.children
         )
@@ -162,7 +172,7 @@ def test_button_writes_on_from_the_title(shipped):
     button = Button(shipped)
     assert "Press the button" in button.view.value
     button.press.click()
-    assert button.written().startswith("THE CROW AND THE ")
+    assert button.written().startswith("The fox and the")
 
 
 def test_each_press_writes_another(shipped):
@@ -188,7 +198,7 @@ def test_a_press_answers_at_once_in_a_notebook(shipped):
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.5])
-@pytest.mark.parametrize("title", ["A", "\n", "THE FOX " * 60])
+@pytest.mark.parametrize("title", ["A", "\n", "The crème and the 🦊", "The fox " * 200])
 def test_button_at_the_ends_of_its_controls(shipped, title, temperature):
     button = Button(shipped, length=5)
     button.title.value = title
@@ -199,14 +209,20 @@ def test_button_at_the_ends_of_its_controls(shipped, title, temperature):
     assert (button.temperature.min, button.temperature.max) == (0.1, 1.5)
 
 
-@pytest.mark.parametrize(
-    ("title", "said"), [("", "prompt is empty"), ("CRÈME", "unknown character")]
-)
-def test_button_answers_a_bad_title_in_words(shipped, title, said):
-    button = Button(shipped)
-    button.title.value = title
+def test_button_without_a_title_lets_the_model_invent_one(shipped):
+    button = Button(shipped, length=8)
+    button.title.value = ""
     button.press.click()
-    assert said in button.problem.value
+    assert len(button.written()) > len("\n\n■") and button.problem.value == ""
+
+
+def test_button_answers_an_unknown_character_in_words():
+    tokenizer = CharTokenizer.from_text("\nTHE FOX")
+    model = GPT(GPTConfig(tokenizer.vocab_size, 8, n_layer=1, n_head=1, n_embd=8))
+    button = Button(SimpleNamespace(model=model, tokenizer=tokenizer))
+    button.title.value = "CRÈME"
+    button.press.click()
+    assert "unknown character" in button.problem.value
     button.title.value = "THE FOX"
     button.press.click()
     assert button.problem.value == ""
@@ -217,26 +233,24 @@ def test_only_the_last_press_is_seen(shipped):
     button = Button(shipped, length=60)
 
     async def press():
-        for title in ("THE GOAT ", "THE OWL ", "THE CRAB "):
+        for title in ("The goat", "The owl", "The frog"):
             button.title.value = title
             button.press.click()
             await asyncio.sleep(0.02)
         while "■" not in button.view.value:
-            assert "THE GOAT" not in button.view.value
+            assert "The goat" not in button.view.value
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
 
     asyncio.run(press())
-    assert button.written().startswith("THE CRAB ")
+    assert button.written().startswith("The frog")
 
 
 def test_button_shows_characters_of_several_tokens_whole(shipped, monkeypatch):
     tokenizer = BPETokenizer.train("Лиса и ворона. " * 20, 262)
     written = tokenizer.encode("и ворона 🦊")
-    monkeypatch.setattr(
-        fable_panel, "generate", lambda *args, **settings: iter(written)
-    )
-    panel = widgets.fable_button(shipped.model, tokenizer)
+    monkeypatch.setattr(tale_panel, "generate", lambda *args, **settings: iter(written))
+    panel = widgets.tale_button(shipped.model, tokenizer)
     title, _, press, problem, view = panel.children
     title.value = "Лиса "
     press.click()
@@ -250,7 +264,7 @@ def test_a_broken_model_is_answered_in_words(shipped):
     broken = copy.deepcopy(shipped.model)
     with torch.no_grad():
         broken.token_embedding.weight.fill_(float("nan"))
-    panel = widgets.fable_button(broken, shipped.tokenizer, length=5)
+    panel = widgets.tale_button(broken, shipped.tokenizer, length=5)
     _, _, press, problem, _ = panel.children
     press.click()
     until = time.monotonic() + 20

@@ -25,7 +25,10 @@ from minigpt.course.widgets.training import TrainingPanel, choices, trainer
 from minigpt.course.widgets.training.choices import Choice
 from minigpt.course.widgets.training.stop_control import StopControl, Stopped
 from minigpt.course.widgets.training.trainer import Trainer
+from minigpt.data import Dataset, read_dataset
 from minigpt.model import GPT
+from minigpt.tokenizer import CharTokenizer
+from minigpt.training import evaluate
 
 SHAPE = GPTConfig(block_size=16, n_layer=1, n_head=2, n_embd=16)
 CONFIG = TrainConfig(
@@ -40,7 +43,7 @@ KNOWN = Baselines(uniform=4.1, unigram=3.2, bigram=2.3)
 def small(monkeypatch):
     """Models and runs that train within a second, by iterations, not by the clock."""
     config = replace(CONFIG, max_iters=ITERATIONS, eval_interval=20)
-    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, config))
+    monkeypatch.setattr(Choice, "configs", lambda choice, dataset: (SHAPE, config))
 
 
 @pytest.fixture
@@ -121,11 +124,50 @@ def test_before_training_it_gives_the_shipped_model(panel):
     assert panel.model.config.vocab_size == panel.tokenizer.vocab_size
     assert "comes with the course" in panel.about
     assert panel.trainer.steps == [] and panel.curves == {} and panel.baselines is None
+    assert panel.practice == 0
     assert panel.pause_button.disabled and panel.stop_button.disabled
 
 
 def test_panel_is_found_by_name_and_has_a_short_stable_text():
     assert repr(widgets.training_panel()) == "<training panel>"
+
+
+def test_the_curve_leaves_out_the_practice_of_copying(panel, monkeypatch):
+    config = replace(CONFIG, max_iters=60, eval_interval=20, copy_iters=25)
+    monkeypatch.setattr(Choice, "configs", lambda choice, data: (SHAPE, config))
+    panel.train()
+    finish(panel)
+    losses = [step.loss for step in panel.trainer.steps]
+    assert panel.curves["training"] == smoothed(losses[25:], over=20, first=26)
+    assert [n for n, _ in panel.curves["validation"]] == [20, 40, 60]
+    panel.trainer.steps = panel.trainer.steps[:25]
+    assert panel.trainer.curves["training"] == []
+    panel.show()
+    assert "Loss curve" in panel.curve.value and "Finished." in panel.status.value
+
+
+def test_tales_have_a_floor_and_samples_of_one_tale(panel, monkeypatch, tmp_path):
+    monkeypatch.setattr("minigpt.data.TRAIN_TALES", 300)
+    world = tmp_path / "world.toml"
+    world.write_text(
+        'titles = ["The {hero}"]\n[slots]\nanimal = ["owl", "fox", "cat"]\n'
+        '[[plot]]\nopen = ["A {hero} slept."]\nmoral = ["Sleep.", "Sleep, {other}."]\n',
+        encoding="utf-8",
+    )
+    config = replace(CONFIG, max_iters=150, eval_interval=50)
+    monkeypatch.setattr(Choice, "configs", lambda choice, data: (SHAPE, config))
+    panel.text.options = {"world": str(world)}
+    panel.train()
+    finish(panel)
+    assert panel.problem.value == "" and panel.trainer.phase == "finished"
+    assert panel.opening == "\n" and panel.dataset.entropy == panel.baselines.entropy
+    assert f"entropy {panel.baselines.entropy:.2f}" in panel.curve.value
+    _, loss = panel.curves["validation"][-1]
+    data = panel.dataset
+    starts = data.starts(data.val_ids)
+    assert loss == pytest.approx(evaluate(panel.model, data.val_ids, starts=starts))
+    sample = panel.trainer.sample
+    assert sample and "\n\n\n" not in sample and not sample.startswith("\n")
 
 
 # Pause, stop, go on
@@ -256,7 +298,7 @@ def test_an_evaluation_does_not_keep_pause_waiting(panel, monkeypatch):
         entered.set()
         while True:
             time.sleep(0.005)
-            yield 0.0
+            yield 0.0, 1
 
     monkeypatch.setattr(trainer, "evaluation", endless)
     panel.train()
@@ -304,16 +346,22 @@ def test_stop_while_preparing_ends_it(panel, monkeypatch):
     assert panel.trainer.phase == "ready" and not panel.trainer.problem
 
 
-def test_minutes_are_kept_by_a_schedule_that_follows_the_clock(panel):
-    assert Choice(minutes=3.0).minutes == 3.0
-    shape, config = REAL_CONFIGS(Choice("fables", "large", 3.0))
-    assert shape == choices.sizes()["large"] and config.minutes == 3.0
-    assert replace(config, minutes=0.0) == get_preset("laptop").training
+@pytest.mark.parametrize(
+    ("entropy", "preset"), [(None, "laptop"), (0.2, "tales")], ids=["text", "tales"]
+)
+def test_the_preset_follows_from_the_text_and_keeps_the_minutes(entropy, preset):
+    ids = torch.zeros(9, dtype=torch.uint16)
+    dataset = Dataset(ids, ids, CharTokenizer("a"), entropy)
+    for size in choices.SIZES.values():
+        shape, config = REAL_CONFIGS(Choice("fables", size, 3.0), dataset)
+        assert shape == choices.resized(get_preset(preset).model, size)
+        assert config.minutes == 3.0
+        assert replace(config, minutes=0.0) == get_preset(preset).training
 
 
 def test_a_pause_takes_nothing_from_the_minutes(panel, monkeypatch):
     timed = replace(CONFIG, minutes=0.02)
-    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, timed))
+    monkeypatch.setattr(Choice, "configs", lambda choice, dataset: (SHAPE, timed))
     slowly(monkeypatch)
     panel.train()
     at_iteration(panel, 3)
@@ -424,9 +472,9 @@ def test_two_panels_never_train_at_once(panel, tmp_path, monkeypatch):
 def test_a_new_run_is_not_said_to_be_saved(panel, monkeypatch):
     real = trainer._measure
 
-    def slow(model, ids, control):
+    def slow(*args):
         time.sleep(0.2)  # whatever is asked meanwhile
-        return real(model, ids, control)
+        return real(*args)
 
     slowly(monkeypatch)
     monkeypatch.setattr(trainer, "_measure", slow)
@@ -521,7 +569,7 @@ def test_a_download_does_not_keep_stop_waiting(panel, monkeypatch):
 
 def test_a_loss_that_is_no_number(panel, monkeypatch):
     wild = replace(CONFIG, learning_rate=1e30, warmup_iters=0)
-    monkeypatch.setattr(Choice, "configs", lambda choice: (SHAPE, wild))
+    monkeypatch.setattr(Choice, "configs", lambda choice, dataset: (SHAPE, wild))
     panel.train()
     says(panel, "the loss is nan", "learning rate")
     panel.go_on()
@@ -575,7 +623,8 @@ def test_minutes_keep_to_their_range(panel):
 def test_every_text_and_size_can_be_chosen(monkeypatch, tmp_path):
     own = tmp_path / "input.txt"
     monkeypatch.setattr(choices, "OWN", own)
-    assert list(choices.texts().values()) == ["fables", "fables-ru", "shakespeare"]
+    built_in = ["tales", "fables", "fables-ru", "shakespeare"]
+    assert list(choices.texts().values()) == built_in
     own.write_text("mine", encoding="utf-8")
     assert choices.texts()["your own data/input.txt"] == str(own)
     panel = TrainingPanel()
@@ -584,12 +633,18 @@ def test_every_text_and_size_can_be_chosen(monkeypatch, tmp_path):
         assert panel.choice.size == size
 
 
-def test_sizes_grow_and_the_middle_one_is_the_preset():
-    counts = []
-    for shape in choices.sizes().values():
-        counts.append(GPT(shape).num_parameters())
+@pytest.mark.parametrize("name", ["laptop", "tales"])
+def test_sizes_grow_and_the_middle_one_is_the_preset(name):
+    shape = get_preset(name).model
+    shapes = [choices.resized(shape, size) for size in choices.SIZES.values()]
+    counts = [GPT(shape).num_parameters() for shape in shapes]
     assert counts == sorted(counts) and len(set(counts)) == 3
-    assert choices.sizes()["laptop"] == get_preset("laptop").model
+    assert shapes[1] == shape
+
+
+def test_samples_begin_as_the_text_does(fables):
+    assert choices.opening_of("mine.txt", read_dataset(fables)) == "THE SQUI"
+    assert choices.opening_of("fables", read_dataset(fables)) == "THE FOX"
 
 
 def test_shakespeare_is_not_fetched_unasked(monkeypatch):
@@ -667,6 +722,41 @@ def test_curve_is_well_formed_and_light(train, val):
         for point in line.get("points").split():
             x, y = map(float, point.split(","))
             assert 0 <= x <= 720 and 0 <= y <= 280
+
+
+def test_entropy_is_a_level_that_the_losses_cannot_cross():
+    floor = replace(KNOWN, entropy=0.2)
+    train, val = [(1, 4.0), (900, 0.3)], [(900, 0.2)]
+    drawn = curve_svg({"training": train, "validation": val}, floor, 1000)
+    root = ET.fromstring(drawn)
+    levels = {
+        float(line.get("y1"))
+        for line in root.findall("line")
+        if line.get("stroke-dasharray")
+    }
+    assert len(levels) == 4
+    # The level is where the validation loss has come to, and below the training loss.
+    [dot] = root.findall("circle")
+    assert float(dot.get("cy")) == pytest.approx(max(levels), abs=0.1)
+    assert max(levels) < 280
+    label = next(t for t in root.findall("text") if t.text == "entropy 0.20")
+    assert label.get("paint-order")
+    # Before the losses have come down, there is room for it already.
+    early = ET.fromstring(curve_svg({"training": [], "validation": []}, floor, 1000))
+    lines = [x for x in early.findall("line") if x.get("stroke-dasharray")]
+    assert max(float(line.get("y1")) for line in lines) <= 238
+    without, _ = svg(train, val, 1000)
+    assert not any("entropy" in (text.text or "") for text in without)
+
+
+def test_labels_at_the_end_do_not_touch_the_numbers_below():
+    floor = replace(KNOWN, entropy=0.2)
+    losses = {"training": [(1000, 0.2)], "validation": [(1000, 0.21)]}
+    root = ET.fromstring(curve_svg(losses, floor, 1000))
+    labels = [t for t in root.findall("text") if t.get("paint-order")]
+    assert {"entropy 0.20", "training 0.20"} <= {t.text for t in labels}
+    numbers = min(float(t.get("y")) for t in root.findall("text") if t.text == "1,000")
+    assert max(float(t.get("y")) for t in labels) <= numbers - 12.5
 
 
 def test_labels_of_the_curve_do_not_overlap():

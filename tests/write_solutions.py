@@ -5,7 +5,14 @@ python tests/write_solutions.py
 
 import re
 
-from notebook_tools import COURSE, NOTEBOOKS, exercise_cells, neighbours, solutions
+from notebook_tools import (
+    BEYOND,
+    COURSE,
+    NOTEBOOKS,
+    exercise_cells,
+    neighbours,
+    solutions,
+)
 
 PAGE = NOTEBOOKS / "TEACHING.md"
 SECTION = re.compile(r"(?<=<!-- solutions -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -14,7 +21,7 @@ SECTION = re.compile(r"(?<=<!-- solutions -->\n).*?(?=<!-- end -->)", re.DOTALL)
 def section() -> str:
     """Return the solutions of all lessons as markdown."""
     parts = []
-    for name in COURSE:
+    for name in [*COURSE, *BEYOND]:
         for exercise, code in solutions(name).items():
             heading, _ = neighbours(name, exercise_cells(name)[exercise])
             title = heading.source.splitlines()[0].removeprefix("### Exercise: ")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from typing import NoReturn
 
 from minigpt.cli.output import drop_output
 from minigpt.cli.parser import parse
@@ -21,14 +22,30 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         drop_output()  # the reader of the pipe has left
+    except ModuleNotFoundError as error:
+        if not (words := _remedy(error)):
+            raise
+        _complain(words)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if not (words := _in_one_line(error)):
             raise  # a bug, which needs its traceback
-        print(f"minigpt: {words}", file=sys.stderr)
-        drop_output()
-        sys.exit(2)
+        _complain(words)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _complain(words: str) -> NoReturn:
+    print(f"minigpt: {words}", file=sys.stderr)
+    drop_output()
+    sys.exit(2)
+
+
+def _remedy(error: ModuleNotFoundError) -> str:
+    """Return how to install a package that minigpt needs, "" if it does not need it."""
+    from minigpt.cli.doctor import check_package, lower_bound
+
+    name = error.name or ""
+    return check_package(name).text if lower_bound(name) != "0" else ""
 
 
 def _in_one_line(error: Exception) -> str:

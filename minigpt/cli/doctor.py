@@ -13,12 +13,18 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from minigpt import SPINNING
 from minigpt.paths import ASSETS, CHECKPOINTS, DATA, HOME, SHIPPED_CHECKPOINT, TEXTS
 
 PIP = "python -m pip install"
 REINSTALL = "install minigpt again, or run 'git checkout data checkpoints' in a clone"
 INSTALL_KERNEL = "python -m ipykernel install --sys-prefix"
 OLDEST_PYTHON = (3, 11)
+# What the lessons need besides PyTorch, by the extra in pyproject.toml that has it.
+LESSONS = {
+    "notebooks": ("jupyterlab", "ipywidgets", "anywidget", "matplotlib", "ipykernel"),
+    "colab": ("ipywidgets", "anywidget", "matplotlib", "ipykernel", "jupyter-ui-poll"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def check_python() -> Iterator[Finding]:
 
 def check_course() -> Iterator[Finding]:
     """Check that the course's own files are there, and show where yours go."""
-    if not (TEXTS / "fables.txt").is_file():
+    if not all((TEXTS / name).is_file() for name in ("tales.toml", "fables.txt")):
         yield bad(f"the texts of the course are not in {TEXTS}: {REINSTALL}")
         return
     yield good(f"course in {ASSETS}")
@@ -80,16 +86,22 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_notebooks() -> Iterator[Finding]:
-    """Check the packages that the lessons need."""
-    for package in "jupyterlab", "ipywidgets", "matplotlib":
+    """Check the packages that the lessons need where they run."""
+    for package in LESSONS[extra()]:
         yield check_package(package)
-    too_old = "too old for the live panels, whose Stop buttons will not answer"
-    yield check_package("ipykernel", too_old)
 
 
-def check_package(name: str, too_old: str = "too old") -> Finding:
+def extra() -> str:
+    """Return the extra that has what the lessons need here."""
+    return "colab" if "COLAB_RELEASE_TAG" in os.environ else "notebooks"
+
+
+def check_package(name: str) -> Finding:
     """Check that a package is installed and new enough."""
     oldest = lower_bound(name)
+    too_old = "too old"
+    if name == "ipykernel":
+        too_old += " for the live panels, whose Stop buttons may not answer"
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -101,8 +113,10 @@ def check_package(name: str, too_old: str = "too old") -> Finding:
 
 def lower_bound(name: str) -> str:
     """Return the oldest version of a package that minigpt declares to work with."""
-    for requirement in metadata.requires("minigpt") or []:
-        if match := re.match(rf"{re.escape(name)}>=([\d.]+)", requirement):
+    for line in metadata.requires("minigpt") or []:
+        requirement, _, marker = line.partition(";")
+        needed = "extra" not in marker or extra() in marker
+        if needed and (match := re.match(rf"{re.escape(name)}>=([\d.]+)", requirement)):
             return match[1]
     return "0"
 
@@ -205,6 +219,20 @@ def check_threads() -> Iterator[Finding]:
         yield note(f"{text}: unset OMP_NUM_THREADS to train faster")
     else:
         yield good(text)
+    yield check_spinning()
+
+
+def check_spinning() -> Finding:
+    """Check how long threads spin while they wait, as `minigpt/__init__.py` sets it.
+
+    Whether PyTorch had been loaded by then, and so had read it before, is not known.
+    """
+    name = "GOMP_SPINCOUNT" if sys.platform == "linux" else "KMP_BLOCKTIME"
+    usual, value = SPINNING[name], os.environ.get(name)
+    if value == usual:
+        return good(f"threads that wait spin for a moment only ({name}={value})")
+    found = f"{name} is not set" if value is None else f"you have set {name}={value}"
+    return note(f"{found}: with minigpt's {usual} waiting threads spin only briefly")
 
 
 def count_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -122,14 +122,16 @@ def _add_prepare(parser: Parser) -> None:
     add(
         "source",
         nargs="?",
-        help="fables, fables-ru, shakespeare, or the path of a text file; default: "
-        "data/input.txt if it exists, otherwise fables",
+        help="tales, fables, fables-ru, shakespeare, or the path of a text file or of "
+        "a grammar of tales (.toml); default: data/input.txt if it exists, otherwise "
+        "tales",
     )
-    add("--tokenizer", default="char", help="char (the default), bpe or word")
+    add("--tokenizer", help="char, bpe or word; default: bpe for tales, otherwise char")
     add(
         "--vocab-size",
         type=int,
-        help="largest number of tokens; default: 1000 for bpe, 5000 for word",
+        help="largest number of tokens; default: 2048 for tales, otherwise 1000 for "
+        "bpe, 5000 for word",
     )
     add("--data-dir", type=Path, default=DATA, help="folder to write to")
 
@@ -139,7 +141,7 @@ def _add_train(parser: Parser) -> None:
     of the preset or, with --resume, of the checkpoint."""
     add = parser.add_argument
     presets = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    add("--preset", help=f"{presets}. Default: laptop")
+    add("--preset", help=f"{presets}. Default: tales or laptop")
     add(
         "--resume",
         nargs="?",
@@ -215,6 +217,82 @@ def _add_generate(parser: Parser) -> None:
     add("--lang", help="language of a session, en or ru; default: that of your locale")
 
 
+def _add_publish(parser: Parser) -> None:
+    """Write one page that holds a trained model. It runs in any browser, also on a
+    phone, from a file and without a network: send it to a friend, or put it online."""
+    add = parser.add_argument
+    add("model", type=Path, help="the .pt file of the model")
+    add(
+        "page",
+        nargs="?",
+        type=Path,
+        default=Path("play.html"),
+        help="the file to write; default: play.html",
+    )
+    add("--title", type=str, help="heading of the page; default: A small GPT")
+    add("--about", type=str, help="a sentence about the text that the model learned")
+    add("--prompt", type=str, help="the beginning of a text that the page opens with")
+    add(
+        "--loss",
+        type=float,
+        help="validation loss in nats per token; default: the last one in the file",
+    )
+
+
+def _add_export(parser: Parser) -> None:
+    """Write a trained model as a folder that another program can read, which is empty
+    or does not exist yet."""
+    add = parser.add_argument
+    add("model", type=Path, help="the .pt file of the model")
+    add("folder", type=Path, help="the folder to write")
+    add(
+        "--to",
+        choices=["huggingface"],
+        default="huggingface",
+        help="the program: huggingface, for the libraries transformers and tokenizers",
+    )
+
+
+def _add_import(parser: Parser) -> None:
+    """Make a checkpoint of a GPT-2 that Hugging Face's transformers has saved in a
+    folder."""
+    add = parser.add_argument
+    add("folder", type=Path, help="a folder with config.json and model.safetensors")
+    add(
+        "checkpoint",
+        nargs="?",
+        type=Path,
+        help="the .pt file to write; default: checkpoints/, under the folder's name",
+    )
+
+
+def _add_site(parser: Parser) -> None:
+    """Build the lessons as a web site, with a playground, a search, a glossary and the
+    source of the package. It works from its folder, without a server or a network."""
+    parser.add_argument("folder", type=Path, help="a new folder for the pages")
+
+
+def _add_edition(parser: Parser) -> None:
+    """Write the lessons once more: for learners without the solutions, for teachers
+    with the solutions unfolded and notes beside them, or as slides."""
+    add = parser.add_argument
+    add(
+        "kind",
+        choices=("learner", "teacher", "slides"),
+        help="learner, teacher, slides",
+    )
+    add("folder", type=Path, help="a new folder for the files")
+
+
+def _add_tales(parser: Parser) -> None:
+    """Draw tales from a grammar and print them."""
+    add = parser.add_argument
+    grammar = "a TOML file; default: the grammar that comes with the course"
+    add("grammar", nargs="?", type=Path, help=grammar)
+    add("--count", type=int, default=3, help="tales to draw; default: 3")
+    add("--seed", type=int, default=1, help="another seed draws others; default: 1")
+
+
 def _add_doctor(parser: Parser) -> None:
     """Check this computer and the installation, and say how to solve any problems."""
 
@@ -235,6 +313,12 @@ COMMANDS = {
     "prepare": ("turn a text into token ids on disk", _add_prepare),
     "train": ("train a model on the prepared text", _add_train),
     "generate": ("write text with a trained model", _add_generate),
+    "publish": ("make a page in which a model writes", _add_publish),
+    "export": ("write a model as a folder for Hugging Face", _add_export),
+    "import": ("read a GPT-2 from such a folder", _add_import),
+    "site": ("build the course as a web site", _add_site),
+    "edition": ("write the lessons for learners, teachers or as slides", _add_edition),
+    "tales": ("draw tales from a grammar and print them", _add_tales),
     "doctor": ("check this computer and the installation", _add_doctor),
     "progress": ("show which exercises are solved", _add_progress),
 }

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from minigpt.course.exercises import exercise_names
 from minigpt.course.exercises.progress import Learner, class_of, stumbling_blocks
+from minigpt.course.exercises.verdict import lesson_of
 from minigpt.paths import NOTEBOOKS
 
 MOST_BLOCKS = 5
 LESSON = re.compile(
     "00_start_here|01_tokenization|02_attention|03_block|04_training|05_sampling"
-    r"|06_train_and_play|\(\d+\)|-Copy\d*"  # and a second download, a duplicate
+    r"|06_train_and_play|looking_inside"
+    r"|\(\d+\)|-Copy\d*"  # a second download, a duplicate
 )
+BEYOND = "beyond"  # the folder of the notebooks that follow the course
 
 
 def run(folder: Path | None) -> None:
@@ -46,7 +49,8 @@ def owner(notebook: Path, folder: Path) -> str:
     Without one it is what the file's name adds to the lesson's, as in
     "anna_02_attention.ipynb", or else the name of the folder itself.
     """
-    first, *rest = notebook.relative_to(folder).parts
+    parts = notebook.relative_to(folder).parts
+    first, *rest = [part for part in parts if part != BEYOND]
     if rest:
         return first
     name = LESSON.sub("", notebook.stem).strip(" _-")
@@ -56,9 +60,9 @@ def owner(notebook: Path, folder: Path) -> str:
 def report(learners: list[Learner]) -> Iterator[str]:
     """Yield the lines of the table, and of where the class is stuck."""
     exercises = exercise_names()
-    lessons = [list(names) for _, names in groupby(exercises, lambda name: name[:2])]
+    lessons = [list(names) for _, names in groupby(exercises, lesson_of)]
     width = max(len("learner"), *(len(learner.name) for learner in learners))
-    heads = [names[0][:2].ljust(len(names)) for names in lessons]
+    heads = [lesson_of(names[0]).ljust(len(names)) for names in lessons]
     yield "  ".join(["learner".ljust(width), *heads, "solved"])
     for learner in learners:
         marks = ["".join(map(learner.mark, names)) for names in lessons]

@@ -23,7 +23,7 @@ from minigpt.device import use_local_gpu
 from minigpt.distributed import World, process_group
 from minigpt.model import GPT
 from minigpt.paths import CHECKPOINTS, DATA
-from minigpt.run import Run, begin, changed, check_unfinished
+from minigpt.run import Run, begin, changed, check_unfinished, suitable_preset
 from minigpt.run import resume as resume_run
 from minigpt.training import TrainingDiverged
 
@@ -87,7 +87,7 @@ def run(
     folders = Folders(data_dir, out_dir, export)
     use_local_gpu()
     if resume is None:
-        training = start(preset or "laptop", data_dir, changes)
+        training = start(preset, data_dir, changes)
     else:
         path = named or find_furthest(out_dir)
         training = resume_run(load_dataset(data_dir), path, changes)
@@ -108,9 +108,14 @@ def run(
         sys.exit(128 + seen[0])
 
 
-def start(preset: str, data_dir: Path, changes: dict) -> Run:
-    """Return a new run of that preset, with changes to its model and its training."""
-    base, dataset = get_preset(preset), load_dataset(data_dir)
+def start(preset: str | None, data_dir: Path, changes: dict) -> Run:
+    """Return a new run of that preset, with changes to its model and its training.
+
+    Without a preset it is the one that suits the text.
+    """
+    named = get_preset(preset) if preset else None
+    dataset = load_dataset(data_dir)
+    base = named or suitable_preset(dataset)
     return begin(dataset, changed(base.model, changes), changed(base.training, changes))
 
 

@@ -24,17 +24,22 @@ class TrainingLogger:
         )
 
     def log(self, step: Step) -> None:
-        """Move the bar, and print a line if the step was evaluated."""
-        self.losses.append(step.loss)
+        """Move the bar, and print a line if the step was evaluated.
+
+        The mean of the training losses leaves out iterations that practise copying.
+        """
+        if step.iteration > self.run.config.copy_iters:
+            self.losses.append(step.loss)
         now = step.tokens / step.seconds
         before = self.tokens_per_second or now
         self.tokens_per_second = 0.9 * before + 0.1 * now
         self._move_bar(step)
         if step.val_loss is not None:
-            train_loss = sum(self.losses) / len(self.losses)
+            n = len(self.losses)
+            train_loss = f"{sum(self.losses) / n:.4f}" if n else f"{'–':>6}"
             self.losses.clear()
             self.print(
-                f"iteration {step.iteration:>5}   train {train_loss:.4f}   "
+                f"iteration {step.iteration:>5}   train {train_loss}   "
                 f"validation {step.val_loss:.4f} nats per token   "
                 f"{self.tokens_per_second:,.0f} tokens/s"
             )

@@ -49,7 +49,7 @@ def continuation(
 ) -> Iterator[str]:
     """Yield the text after the prompt piece by piece; raise ValueError at once."""
     tokenizer, options = checkpoint.tokenizer, asdict(settings)
-    prompt_ids, length = tokenizer.encode(prompt), options.pop("length")
+    prompt_ids, length = tokenizer.encode_prompt(prompt), options.pop("length")
     ids = generate(checkpoint.model, prompt_ids, length, **options)
     return stream_text(tokenizer, ids)
 

@@ -21,7 +21,11 @@ def copied_lengths(text: str, source: str) -> list[int]:
     for start in range(len(text)):
         # A match without its first character is a match at the next position.
         length = max(length - 1, 0)
-        while start + length < len(text) and text[start : start + length + 1] in source:
+        where = 0  # a longer match can't begin before the first shorter one
+        while start + length < len(text):
+            where = source.find(text[start : start + length + 1], where)
+            if where < 0:
+                break
             length += 1
         lengths.append(length)
     return lengths
@@ -55,6 +59,30 @@ def maximal_runs(lengths: Sequence[int]) -> list[tuple[int, int]]:
         for start, length in enumerate(lengths)
         if length and (start == 0 or lengths[start - 1] <= length)
     ]
+
+
+def longest_loop(items: Sequence[object], longest: int = 300) -> tuple[int, int, int]:
+    """Return the longest stretch that goes round in a circle: start, period, length.
+
+    In the stretch every item equals the one a period before it, and it holds at least
+    three rounds; (0, 0, 0) if there is none. The period is the shortest possible one.
+
+    Args:
+        items: a text or a sequence of ids.
+        longest: the longest period that is tried.
+
+    >>> longest_loop("so it goes it goes it goes")
+    (2, 8, 24)
+    """
+    best = (0, 0, 0)
+    for period in range(1, min(longest, len(items) // 3) + 1):
+        run = 0
+        for end in range(period, len(items)):
+            run = run + 1 if items[end] == items[end - period] else 0
+            length = run + period
+            if length >= 3 * period and length > best[2]:
+                best = (end + 1 - length, period, length)
+    return best
 
 
 def repeated_share(text: str, window: int = 12) -> float:

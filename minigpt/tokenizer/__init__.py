@@ -7,6 +7,7 @@ from minigpt.tokenizer.base import (
     Tokenizer,
     as_ids,
     stream_text,
+    until_end,
     visible,
 )
 from minigpt.tokenizer.bpe import (
@@ -19,6 +20,7 @@ from minigpt.tokenizer.bpe import (
     split_words,
 )
 from minigpt.tokenizer.char import CharTokenizer
+from minigpt.tokenizer.tokenizer_json import from_hugging_face, to_hugging_face
 from minigpt.tokenizer.vocab_json import (
     load_tokenizer,
     tokenizer_from_dict,

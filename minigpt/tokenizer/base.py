@@ -1,6 +1,7 @@
 """Define what all tokenizers offer, check their arguments, and stream their text."""
 
 import reprlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from numbers import Integral
 from operator import index
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 
 # Prepared data is stored as unsigned 16-bit numbers.
 MAX_VOCAB_SIZE = 65_536
+LONGEST_END = 16  # characters
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -16,9 +18,13 @@ class Tokenizer(Protocol):
 
     Attributes:
         tokens: one string per id, as it is shown to people (see `visible`).
+        end: what follows the end of each text that the tokenizer was trained on, such
+            as the blank lines between two tales, or GPT-2's "<|endoftext|>"; "" if
+            there was only one.
     """
 
     tokens: list[str]
+    end: str = ""
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the text.
@@ -26,6 +32,23 @@ class Tokenizer(Protocol):
         Raises:
             ValueError: the text cannot be encoded.
         """
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """Return the ids of the beginning of a text, for a model to continue.
+
+        A model that has learned to end its texts with line breaks begins them with the
+        last of these, which is added if it is missing.
+
+        Raises:
+            ValueError: the text cannot be encoded.
+        """
+        begin = "\n" if self.end.endswith("\n") else ""
+        before = [] if text.startswith(begin) else self.encode(begin)
+        return before + self._encode_open(text)
+
+    def _encode_open(self, text: str) -> list[int]:
+        """Return the ids of a text that goes on."""
+        return self.encode(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of the ids, any one-dimensional integers.
@@ -36,6 +59,9 @@ class Tokenizer(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that `tokenizer_from_dict` rebuilds the tokenizer from."""
+
+    def _ending(self) -> dict[str, str]:
+        return {"end": self.end} if self.end else {}
 
     @property
     def vocab_size(self) -> int:
@@ -116,18 +142,36 @@ def check_vocab_size(vocab_size: int, smallest: int = 1) -> None:
         )
 
 
+def until_end(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[int]:
+    """Yield the ids up to the end of the text, or all if `tokenizer.end` is "".
+
+    >>> from minigpt.tokenizer import CharTokenizer
+    >>> tokenizer = CharTokenizer(".ab")
+    >>> tokenizer.end = ".."
+    >>> list(until_end(tokenizer, [1, 0, 2, 0, 0, 1]))
+    [1, 0, 2, 0]
+    """
+    end, recent = tokenizer.end, deque[int](maxlen=len(tokenizer.end))
+    for i in ids:
+        recent.append(int(i))
+        if end and tokenizer.decode(recent).endswith(end):
+            return
+        yield i
+
+
 def stream_text(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
     """Yield the text of the ids piece by piece, as soon as each piece is certain.
 
-    The pieces together are `tokenizer.decode(ids)`. A byte-pair token may end in the
-    middle of a character; its piece is then held back until the character is complete.
+    The pieces together are `tokenizer.decode(ids)` up to its end. A byte-pair token may
+    end in the middle of a character; its piece is then held back until the character is
+    complete.
 
     Args:
         ids: any one-dimensional integers, or an iterator that generates them.
     """
     waiting: list[int] = []
     shown = 0
-    for i in ids:
+    for i in until_end(tokenizer, ids):
         waiting.append(i)
         text = tokenizer.decode(waiting)
         # Only an incomplete last character can change when more bytes follow.

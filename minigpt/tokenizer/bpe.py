@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from minigpt.tokenizer.base import (
+    LONGEST_END,
     Tokenizer,
     as_ids,
     check_text,
@@ -27,8 +28,8 @@ Word = tuple[Sequence[int], int]
 
 # GPT-2's ids of the 256 bytes: first those that are printable in Latin-1 (so "!" is 0),
 # then the rest. Ties are broken by id, so this order decides which merges are learned.
-_PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-_BYTE_OF_ID = bytes(_PRINTABLE + [b for b in range(256) if b not in _PRINTABLE])
+PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+_BYTE_OF_ID = bytes(PRINTABLE + [b for b in range(256) if b not in PRINTABLE])
 _ID_OF_BYTE = bytes(_BYTE_OF_ID.index(b) for b in range(256))
 
 MAX_CACHED_WORDS = 100_000
@@ -52,10 +53,12 @@ class BPETokenizer(Tokenizer):
 
     Args:
         merges: the pair of ids that makes token 256, the one for 257, and so on.
+        end_token: the last token, which no merge makes; it marks the end of a text, as
+            "<|endoftext|>" does in GPT-2. "" for none.
 
     Raises:
         ValueError: a merge has an id that does not exist yet, or makes a token that
-            exists already, or there are too many merges.
+            exists already, or there are too many merges, or the end token is too long.
 
     >>> tokenizer = BPETokenizer.train("low lower lowest slow", vocab_size=259)
     >>> tokenizer.tokens[256:]
@@ -66,10 +69,13 @@ class BPETokenizer(Tokenizer):
     ' low low'
     """
 
-    def __init__(self, merges: Iterable[Pair]) -> None:
+    def __init__(self, merges: Iterable[Pair], end_token: str = "") -> None:
         self.merges = list(map(_as_pair, merges))
-        check_vocab_size(256 + len(self.merges))
+        self.end = self.end_token = _checked_end(end_token)
+        check_vocab_size(256 + len(self.merges) + bool(end_token))
         self._bytes = _bytes_of_tokens(self.merges)
+        if end_token:
+            self._bytes.append(end_token.encode())
         texts = (b.decode("utf-8", "backslashreplace") for b in self._bytes)
         self.tokens = list(map(visible, texts))
         self._new_ids = {pair: 256 + n for n, pair in enumerate(self.merges)}
@@ -91,18 +97,31 @@ class BPETokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         check_text(text)
-        return [i for word in split_words(text) for i in self._encode_word(word)]
+        if not self.end_token:
+            return self._encode_words(text)
+        first, *others = map(self._encode_words, text.split(self.end_token))
+        end = self.vocab_size - 1
+        return first + [i for ids in others for i in (end, *ids)]
+
+    def _encode_words(self, text: str) -> list[int]:
+        cached = self._cache.get
+        words = split_words(text)
+        return [i for word in words for i in cached(word) or self._encode_word(word)]
+
+    def _encode_open(self, text: str) -> list[int]:
+        # Where a text goes on, the last of its line breaks belongs to the next word
+        # (see `split_words`). As one token, two of them would begin a tale's end.
+        body = text.removesuffix("\n")
+        return self.encode(body) + self.encode(text[len(body) :])
 
     def _encode_word(self, word: str) -> list[int]:
         """Return the ids after all merges, in the order in which they were learned."""
-        ids = self._cache.get(word)
-        if ids is None:
-            ids = byte_ids(word)
-            while known := self._new_ids.keys() & set(pairwise(ids)):
-                pair = min(known, key=self._new_ids.__getitem__)
-                ids = merge_pair(ids, pair, self._new_ids[pair])
-            if len(self._cache) < MAX_CACHED_WORDS:
-                self._cache[word] = ids
+        ids = byte_ids(word)
+        while known := self._new_ids.keys() & set(pairwise(ids)):
+            pair = min(known, key=self._new_ids.__getitem__)
+            ids = merge_pair(ids, pair, self._new_ids[pair])
+        if len(self._cache) < MAX_CACHED_WORDS:
+            self._cache[word] = ids
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -111,7 +130,9 @@ class BPETokenizer(Tokenizer):
         return b"".join(tokens).decode("utf-8", "replace")
 
     def to_dict(self) -> dict[str, Any]:
-        return {"type": "bpe", "merges": [list(pair) for pair in self.merges]}
+        merges = [list(pair) for pair in self.merges]
+        special = {"end_token": self.end_token} if self.end_token else {}
+        return {"type": "bpe", "merges": merges} | special | self._ending()
 
 
 def _as_pair(merge: Any) -> Pair:
@@ -119,6 +140,15 @@ def _as_pair(merge: Any) -> Pair:
     if len(ids) != 2:
         raise ValueError(f"a merge is a pair of ids, not {ids}")
     return ids[0], ids[1]
+
+
+def _checked_end(end_token: str) -> str:
+    check_text(end_token)
+    if len(end_token) > LONGEST_END:
+        raise ValueError(
+            f"an end token has at most {LONGEST_END} characters, not {len(end_token)}"
+        )
+    return end_token
 
 
 def _bytes_of_tokens(merges: Sequence[Pair]) -> list[bytes]:
@@ -250,7 +280,9 @@ def split_words(text: str) -> list[str]:
     >>> split_words("We'll see:  42 crows!\n")
     ['We', "'ll", ' see', ':', ' ', ' 42', ' crows', '!', '\n']
     """
-    stand_in = text if text.isascii() else "".join(map(_stand_in, text))
+    if text.isascii():
+        return _WORD.findall(text)
+    stand_in = "".join(map(_stand_in, text))
     return [text[m.start() : m.end()] for m in _WORD.finditer(stand_in)]
 
 

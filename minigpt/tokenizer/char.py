@@ -78,7 +78,7 @@ class CharTokenizer(Tokenizer):
         return "".join([self.characters[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
-        return {"type": "char", "characters": self.characters}
+        return {"type": "char", "characters": self.characters} | self._ending()
 
 
 def _describe(character: str) -> str:

@@ -2,17 +2,18 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minigpt.tokenizer.base import Tokenizer
+from minigpt.tokenizer.base import LONGEST_END, Tokenizer
 from minigpt.tokenizer.bpe import BPETokenizer
 from minigpt.tokenizer.char import CharTokenizer
 from minigpt.tokenizer.word import WordTokenizer
 
 # The class of each kind, and the name and type of the field that it is rebuilt from.
-KINDS: dict[str, tuple[Callable[[Any], Tokenizer], str, type, str]] = {
+KINDS: dict[str, tuple[Callable[..., Tokenizer], str, type, str]] = {
     "char": (CharTokenizer, "characters", str, "a string"),
     "bpe": (BPETokenizer, "merges", list, "a list of pairs of ids"),
     "word": (WordTokenizer, "words", list, "a list of strings"),
@@ -64,11 +65,20 @@ def tokenizer_from_dict(fields: dict[str, Any]) -> Tokenizer:
     make, name, kind, description = KINDS[fields["type"]]
     if not isinstance(fields.get(name), kind):
         raise ValueError(f'"{name}" must be {description}')
-    return make(fields[name])
+    end = fields.get("end", "")
+    if not isinstance(end, str) or len(end) > LONGEST_END:
+        raise ValueError(f'"end" must be a short string, not {reprlib.repr(end)}')
+    special = make is BPETokenizer and "end_token" in fields
+    made = make(fields[name], fields["end_token"]) if special else make(fields[name])
+    made.end = end
+    return made
 
 
-def tokenizer_to_json(tokenizer: Tokenizer) -> str:
+def tokenizer_to_json(tokenizer: Tokenizer, **more: Any) -> str:
     """Return the tokenizer as JSON with one token or merge on a line.
+
+    Args:
+        more: other fields to store, which a reader of the tokenizer ignores.
 
     >>> print(tokenizer_to_json(BPETokenizer([(71, 68), (51, 256)])))
     {
@@ -79,7 +89,7 @@ def tokenizer_to_json(tokenizer: Tokenizer) -> str:
      ]
     }
     """
-    text = json.dumps(tokenizer.to_dict(), indent=1, ensure_ascii=False)
+    text = json.dumps(more | tokenizer.to_dict(), indent=1, ensure_ascii=False)
     return re.sub(r"\[\n +(\d+),\n +(\d+)\n +\]", r"[\1, \2]", text)
 
 

@@ -98,4 +98,4 @@ class WordTokenizer(Tokenizer):
         return "".join([self.words[i] for i in known_ids(ids, self.vocab_size)])
 
     def to_dict(self) -> dict[str, Any]:
-        return {"type": "word", "words": list(self.words)}
+        return {"type": "word", "words": list(self.words)} | self._ending()

@@ -9,7 +9,7 @@ from typing import Any
 
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
 SIZE = {"width": 1280, "height": 1400}
-LONG = 120_000  # milliseconds: a notebook that runs on a busy machine
+LONG = 240_000  # milliseconds: a notebook that runs on a busy machine
 TEXT = ".minigpt-text"
 
 
@@ -23,7 +23,7 @@ class Lab:
     def open(self, notebook: str, by_hand: bool = False) -> "Notebook":
         """Open a notebook; `by_hand` by clicking through the file browser."""
         page = self.browser.new_page(viewport=SIZE)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(LONG)
         if by_hand:
             page.goto(f"{self.address}/lab?reset", wait_until="domcontentloaded")
             listing = page.locator(".jp-DirListing-content")
@@ -32,7 +32,7 @@ class Lab:
         else:
             where = f"{self.address}/lab/tree/notebooks/{notebook}?reset"
             page.goto(where, wait_until="domcontentloaded")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LONG)
         opened = Notebook(self, page, notebook)
         opened.wait_for_kernel()
         return opened
@@ -57,14 +57,14 @@ class Notebook:
 
     def wait_for_kernel(self) -> None:
         """Wait until the notebook has a kernel, and the page knows it."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + LONG / 1000
         while time.monotonic() < end:
             kernels = {s["name"]: s["kernel"] for s in self.lab.get("sessions")}
             if kernels.get(self.name, {}).get("execution_state") == "idle":
                 break
             self.page.wait_for_timeout(200)
         idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        self.page.wait_for_selector(idle, state="attached", timeout=60_000)
+        self.page.wait_for_selector(idle, state="attached", timeout=LONG)
         self.page.wait_for_timeout(500)
 
     def run_all(self) -> None:

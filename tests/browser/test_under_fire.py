@@ -41,14 +41,15 @@ async def calm(panel):  # what was done by hand arrives in a thread of its own, 
 # Each panel, and how a new one is made.
 AT_ONCE = {kind: f"fire.{kind}(checkpoint)" for kind in (
     "token_explorer", "sampling_bars", "attention_explorer", "leak_grid_panel",
-    "stream_panel",
+    "stream_panel", "reasons_panel", "episode_panel",
 )}  # fmt: skip
 WRITING = {
     kind: f"lambda: widgets.{kind}(checkpoint)"
     for kind in ("playground", "side_by_side")
 }
+WRITING["surgery_panel"] = "lambda: fire.surgery_panel(checkpoint)"
 THREADED = {
-    "fable_button": "lambda: widgets.fable_button(checkpoint.model, "
+    "tale_button": "lambda: widgets.tale_button(checkpoint.model, "
     "checkpoint.tokenizer, 60)",
     "race_panel": "lambda: widgets.race_panel(fire.IDS, fire.IDS, fire.KNOWN, "
     "fire.SHAPE, fire.RUN)",
@@ -67,15 +68,15 @@ print("verdict on {0}:", fire.shown(alone) == fire.shown({0}))
 """
 # Of a panel that works in a thread: afterwards it works again, to its end.
 ENDS = {
-    "fable_button": """
-await calm(fable_button)
-fire.settle(fable_button)
-next(fire.inside(fable_button, (fire.Button,))).click()
-view = list(fire.inside(fable_button, (fire.HTML,)))[-1]
+    "tale_button": """
+await calm(tale_button)
+fire.settle(tale_button)
+next(fire.inside(tale_button, (fire.Button,))).click()
+view = list(fire.inside(tale_button, (fire.HTML,)))[-1]
 for _ in range(1000):
     await asyncio.sleep(0.01)
     if "■" in view.value: break
-print("verdict on fable_button:", "■" in view.value)
+print("verdict on tale_button:", "■" in view.value)
 """,
     "race_panel": """
 await calm(race_panel)
@@ -89,11 +90,14 @@ print("verdict on race_panel:", fire.shown(alone) == fire.shown(race_panel))
     "training_panel": """
 await calm(training_panel)
 training_panel.stop(); await training_panel.finished()
-ended = not training_panel.trainer.busy and not training_panel.trainer.problem
+trainer = training_panel.trainer
+ended = not trainer.busy and not trainer.problem
+found = trainer.phase, trainer.problem
 training_panel.size.value = "small"; training_panel.minutes.value = 0.1
 training_panel.train(); await training_panel.finished()
-again = training_panel.trainer.phase == "finished"
-print("verdict on training_panel:", ended and again)
+again = trainer.phase == "finished"
+found += trainer.phase, trainer.problem
+print("verdict on training_panel:", (ended and again) or found)
 """,
 }
 PANELS = AT_ONCE | WRITING | THREADED

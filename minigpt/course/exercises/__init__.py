@@ -1,5 +1,5 @@
 """Check learners' answers and name the mistake in one line."""
 
-from minigpt.course.exercises.verdict import Verdict, check, exercise_names
+from minigpt.course.exercises.verdict import Verdict, check, exercise_names, working
 
-__all__ = ["Verdict", "check", "exercise_names"]
+__all__ = ["Verdict", "check", "exercise_names", "working"]

@@ -24,11 +24,11 @@ class Raised:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values are equal; numbers up to 1e-4, whatever their precision."""
+    """Whether two values have the same kind and are equal, numbers to within 1e-4."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return (
             a.shape == b.shape
-            and (a.dtype == torch.bool) == (b.dtype == torch.bool)
+            and _numbers(a) == _numbers(b)
             and torch.allclose(a.double(), b.double(), atol=1e-4, equal_nan=True)
         )
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
@@ -57,11 +57,16 @@ def is_short(value: Any) -> bool:
     return len(text(value)) <= LONGEST
 
 
+def is_code(value: Any) -> bool:
+    """Whether a value is a function or a list of functions, which is never shown."""
+    return callable(value) or (isinstance(value, list) and all(map(callable, value)))
+
+
 def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:
-    """Return the arguments but functions: "logits = [2, 1, 0] and k = 2"."""
+    """Return the arguments that are no code: "logits = [2, 1, 0] and k = 2"."""
     parts = []
     for name, value in zip(inspect.signature(function).parameters, case, strict=True):
-        if callable(value):
+        if is_code(value):
             continue
         if is_short(value):
             parts.append(f"{name} = {text(value)}")

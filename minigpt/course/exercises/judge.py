@@ -7,7 +7,9 @@ An exercise is its right answer, decorated:
         return (logits / temperature).softmax(dim=0)
 """
 
+import dis
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -43,6 +45,7 @@ class Task:
         edges: cases by the sentence that states their rule, tried after all others.
         gradients: whether gradients must flow back to the arguments.
         by_hand: names of functions that would do the work for the learner.
+        alone: whether a wrong answer is told which of the notebook's values it reads.
         then: one more test, if all else is right.
     """
 
@@ -58,6 +61,7 @@ class Task:
     edges: Mapping[str, Sequence[Case]] = field(default_factory=dict)
     gradients: bool = False
     by_hand: tuple[str, ...] = ()
+    alone: bool = False
     then: Callable[[Any], None] | None = None
 
 
@@ -82,15 +86,17 @@ class Outcome:
 def exercise(*mistakes: Any, praise: str, **options: Any) -> Decorator:
     """Register the decorated function as the right answer of an exercise.
 
-    The exercise has the name of the function and the number of the lesson's module:
-    `mask` in lesson02.py is "02.mask". Each sentence that names a mistake is followed
-    by a function that makes it; `options` are further attributes of the `Task`.
+    The exercise has the names of the module and the function: `mask` in lesson02.py is
+    "02.mask", and `lens` in inside.py is "inside.lens". Each sentence that names a
+    mistake is followed by a function that makes it; `options` are further attributes of
+    the `Task`.
     """
 
     def register(right: Function) -> Function:
         wrong_ways = dict(zip(mistakes[::2], mistakes[1::2], strict=True))
         task = Task(right, wrong_ways=wrong_ways, **options)
-        name = f"{right.__module__[-2:]}.{right.__name__}"
+        module = right.__module__.rpartition(".")[2].removeprefix("lesson")
+        name = f"{module}.{right.__name__}"
         EXERCISES[name] = Exercise(praise, lambda it: judge(it, task), task=task)
         return right
 
@@ -116,9 +122,18 @@ def judge(answer: Function, task: Task) -> None:
     The answer runs on copies of every case. Its mistake is named if in all cases it
     does what a known wrong way does; otherwise the first wrong case is shown.
     """
-    _compare(answer, task)
-    for rule, cases in task.edges.items():
-        _compare(answer, replace(task, cases=cases, wrong_ways={}, otherwise=rule))
+    try:
+        _compare(answer, task)
+        for rule, cases in task.edges.items():
+            _compare(answer, replace(task, cases=cases, wrong_ways={}, otherwise=rule))
+    except Mistake:
+        if task.alone and (name := _borrowed(answer)):
+            raise Mistake(
+                f"Your function reads {name} from the notebook, where another cell "
+                "made it for other inputs. Work it out from what the function is "
+                f"given: {', '.join(inspect.signature(task.right).parameters)}."
+            ) from None
+        raise
     if task.gradients and not all(
         map(_near, _gradients(answer, task), _gradients(task.right, task))
     ):
@@ -185,7 +200,7 @@ def _example(
 ) -> tuple[str, bool]:
     """Return what should have come out, and whether the line shows all in full."""
     words, in_full = explain.difference(outcome.result, right.result, parts=task.parts)
-    in_full &= all(callable(one) or explain.is_short(one) for one in case)
+    in_full &= all(explain.is_code(one) or explain.is_short(one) for one in case)
     return f"For {arguments(task.right, case)} {words}.", in_full
 
 
@@ -196,8 +211,8 @@ def _refuse(task: Task, case: Case, outcome: Outcome, right: Outcome) -> None:
     if isinstance(outcome.result, Raised):
         if outcome.result.name == "IndexError" and case[0] in ("", []):
             raise Mistake(
-                f"Your function raised IndexError for an empty {names[0]}, which has "
-                "no first element."
+                f"Your function raised IndexError for {names[0]} = {case[0]!r}, which "
+                "has no first element."
             )
         for part, sentence in task.errors.items():
             if part in str(outcome.result):
@@ -222,7 +237,16 @@ def _gradients(function: Function, task: Task) -> list[Tensor | None]:
     with torch.enable_grad():  # an answer may have switched it off
         result = function(*given)
     if isinstance(result, Tensor) and result.requires_grad:
-        (result * noise(*result.shape, seed=0)).sum().backward()
+        try:
+            (result * noise(*result.shape, seed=0)).sum().backward()
+        except RuntimeError as error:
+            if "inplace operation" not in str(error):
+                raise
+            raise Mistake(
+                "The numbers are right, but you changed a tensor in place, and the "
+                "gradient needs its old values: write x = x + y, not x += y or "
+                "x.add_(y)."
+            ) from None
     return [one.grad for one in tensors]
 
 
@@ -231,6 +255,25 @@ def _near(a: Tensor | None, b: Tensor | None) -> bool:
         return a is b
     # Loose, because a result may be right in another form; a cut is coarser than this.
     return bool((a - b).norm() <= 0.05 * b.norm())
+
+
+def _borrowed(answer: Any) -> str:
+    """Return a number, tensor or list of the notebook that an answer reads, or ""."""
+    scope = getattr(answer, "__globals__", {})
+    kinds = (int, float, list, tuple, Tensor)
+    names = _globals_read(getattr(answer, "__code__", None))
+    found = (n for n in names if isinstance(scope.get(n), kinds))
+    # `from math import inf` hands over no value of the notebook.
+    return min((n for n in found if scope[n] is not vars(math).get(n)), default="")
+
+
+def _globals_read(code: CodeType | None) -> set[str]:
+    if code is None:
+        return set()
+    read = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    return read.union(
+        *(_globals_read(one) for one in code.co_consts if isinstance(one, CodeType))
+    )
 
 
 def _names_used(answer: Any) -> set[str]:

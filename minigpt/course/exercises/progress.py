@@ -16,7 +16,7 @@ from minigpt.course.exercises.verdict import exercise_names
 NO_VERDICT = "·"
 VERDICT = re.compile(r"[○✓✗] [^○✓✗]*")
 NAMES = frozenset(exercise_names())
-NAME = re.compile(r"""["'](\d\d\.\w+)["']""")
+NAME = re.compile(r"""["'](\w+\.\w+)["']""")
 MAGIC = re.compile(r"^[%!].*", re.MULTILINE)
 
 

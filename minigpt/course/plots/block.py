@@ -5,11 +5,21 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from minigpt.course.colours import BLUE, COLOURS, GREEN, GREY, PURPLE, VERMILLION
-from minigpt.course.plots.style import CENTRED, WIDTH, figure, figure_row, rounded_box
+from minigpt.course.plots.style import (
+    CENTRED,
+    DASHES,
+    WIDTH,
+    figure,
+    figure_row,
+    label_line,
+    rounded_box,
+)
+from minigpt.tokenizer import visible
 
 # What the plan shows: text, middle (x, y), width, colour; in inches.
 _BOXES = [
@@ -63,48 +73,147 @@ def _branch(axes: Axes, leaves: float, norm: float, layer: float, plus: float) -
 
 
 def order_stripes(
-    outputs: Mapping[str, ArrayLike], channels: Sequence[str], title: str
+    outputs: Mapping[str, ArrayLike], orders: Sequence[str], title: str, every: int = 4
 ) -> None:
     """Draw tables side by side; each row is one order of the past words.
 
-    Negative numbers are orange and positive ones purple; larger ones are darker.
+    Args:
+        outputs: by the name of the table: the output (C,) of each order, all of them
+            positive or zero.
+        orders: the orders in words, of which every fourth is written, or every
+            `every`-th.
     """
     made, row = figure_row(title, outputs, 3.6, sharey=True)
-    limit = max(np.abs(np.asarray(values)).max() for values in outputs.values())
-    look: dict[str, Any] = {"cmap": "PuOr", "vmin": -limit, "vmax": limit}
+    limit = max(np.asarray(values).max() for values in outputs.values())
+    look: dict[str, Any] = {"cmap": "Purples", "vmin": 0, "vmax": limit}
     for axes, values in zip(row, outputs.values(), strict=True):
         image = axes.imshow(np.asarray(values), aspect="auto", **look)
-        axes.set_xticks(range(len(channels)), channels)
+        axes.set_xticks(range(np.shape(values)[1]))
         axes.set_xlabel("channel")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-    row[0].set_ylabel("order of the words before it")
-    made.colorbar(image, ax=row, shrink=0.8, label="number in the last output")
+    shown = range(0, len(orders), every)
+    row[0].set_yticks(shown, [orders[i] for i in shown], fontsize=9)
+    made.colorbar(image, ax=row, shrink=0.8, label="output at the full stop")
 
 
 def through_depth(
-    measures: Mapping[str, Mapping[str, Sequence[float]]], title: str
+    measures: Mapping[str, Mapping[str, Sequence[float]]], title: str, hero: str
 ) -> None:
-    """Draw one logarithmic chart per measure, one line per model.
+    """Draw one chart per measure, one line per model.
 
     Args:
-        measures: by the name of the measure, then of the model: the values before
-            the first block and after each block.
+        measures: by the name of the measure, then of the model: the values before the
+            first block and after each block. A measure whose name ends in "(%)" is
+            drawn from 0 to 100, any other on a logarithmic scale.
+        hero: the model to be drawn strongest.
     """
     made, row = figure_row(title, [""] * len(measures), 3.5, sharex=True)
-    for axes, (name, lines) in zip(row, measures.items(), strict=True):
-        for values in lines.values():
-            axes.plot(range(len(values)), values)
-        axes.set(yscale="log", xlabel="blocks passed")
-        axes.set_ylabel(name)
-        axes.minorticks_off()
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     names = list(next(iter(measures.values())))
-    made.legend(row[0].lines, names, loc="outside lower center", ncols=len(names))
+    # The hero's line is solid, the first of the house style.
+    looks = dict(zip([hero, *(n for n in names if n != hero)], COLOURS, strict=False))
+    for axes, (measure, lines) in zip(row, measures.items(), strict=True):
+        for name, dash in zip(looks, DASHES, strict=False):
+            values = lines[name]
+            width = 3.2 if name == hero else 1.8
+            look: dict[str, Any] = {"color": looks[name], "ls": dash, "lw": width}
+            axes.plot(range(len(values)), values, label=name, **look)
+        if measure.endswith("(%)"):
+            axes.set_ylim(-2, 102)
+        else:
+            axes.set_yscale("log")
+            axes.minorticks_off()
+        axes.set_xlabel("blocks passed")
+        axes.set_ylabel(measure)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=3))
+    handles = row[0].get_lines()
+    made.legend(handles=handles, loc="outside lower center", ncols=len(names))
+
+
+def similarity_lines(lines: Mapping[str, Sequence[float]], title: str) -> None:
+    """Draw a named line each: a similarity before the first block and after each."""
+    _, axes = figure(title)
+    for name, values in lines.items():
+        label_line(axes, axes.plot(range(len(values)), values)[0], name)
+    axes.set(xlabel="blocks passed", ylabel="similarity to the start")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def token_bars(
+    distributions: Mapping[str, ArrayLike],
+    tokens: Sequence[str],
+    title: str,
+    count: int = 10,
+) -> None:
+    """Draw probabilities (V,) of the next token side by side, a row for each token.
+
+    All charts show the `count` tokens that are likeliest in the last distribution, and
+    a hatched bar that sums the others.
+    """
+    _, row = figure_row(title, distributions, 0.9 + 0.24 * (count + 1), sharey=True)
+    last = np.asarray(list(distributions.values())[-1])
+    order = np.argsort(-last, kind="stable")[:count]
+    names, longest = [*(visible(tokens[i]) for i in order), "all others"], 0.0
+    for axes, values in zip(row, distributions.values(), strict=True):
+        numbers = np.asarray(values)
+        shown = numbers[order]
+        widths = [*shown, max(numbers.sum() - shown.sum(), 0)]
+        bars = axes.barh(names, widths, color=BLUE, height=0.75)
+        bars[-1].set(facecolor="white", hatch="////", edgecolor=BLUE)
+        axes.bar_label(bars, [_percent(w) for w in widths], padding=4, fontsize=9)
+        longest = max(longest, *widths)
+        axes.set_xlabel("probability")
+        axes.tick_params(axis="y", length=0)
+    for axes in row:
+        axes.set_xlim(0, min(1.2 * longest, 1))
+        if longest > 0.5:
+            axes.set_xticks([0, 0.5, 1])
+    row[0].invert_yaxis()  # shared by all
+
+
+def _percent(part: float) -> str:
+    return f"{part:.0%}" if part >= 0.01 else f"{part:.2%}"
+
+
+def lens_table(
+    guesses: ArrayLike,
+    chances: ArrayLike,
+    read: Sequence[str],
+    following: Sequence[str],
+    tokens: Sequence[str],
+    title: str,
+) -> None:
+    """Draw which token each reading of the stream expects next, a row per reading.
+
+    Args:
+        guesses: ids (N + 1, T) of the likeliest tokens after 0, 1, ..., N blocks.
+        chances: the probabilities (N + 1, T) of these tokens, which shade the cells.
+        read: the T tokens that the model reads.
+        following: the T tokens that really come next; a cell that names its own is
+            framed.
+        tokens: the vocabulary.
+    """
+    guesses, shades = np.asarray(guesses), np.asarray(chances)
+    rows, T = guesses.shape
+    made, axes = figure(title, 1.5 + 0.42 * rows)
+    image = axes.imshow(shades, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, t), guess in np.ndenumerate(guesses):
+        name = visible(tokens[guess])
+        ink = "white" if shades[row, t] > 0.6 else "black"
+        axes.text(t, row, name, color=ink, fontsize=8.5, **CENTRED)
+        if tokens[guess] == following[t]:
+            look: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION, "lw": 2.2}
+            axes.add_patch(Rectangle((t - 0.46, row - 0.44), 0.92, 0.88, **look))
+    axes.set_xticks(range(T), [visible(one) for one in read], fontsize=9)
+    axes.set_yticks(range(rows), range(rows))
+    axes.set(xlabel="the token that was just read", ylabel="blocks passed")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    made.colorbar(image, ax=axes, shrink=0.9, label="probability")
 
 
 def parameter_shares(models: Mapping[str, Mapping[str, int]], title: str) -> None:
-    """Draw how the parameters are divided up, one bar per model.
+    """Draw how the parameters are divided up, one bar per model beside its total.
 
     Args:
         models: by the name of the model, then of its part: how many parameters it has.
@@ -118,12 +227,13 @@ def parameter_shares(models: Mapping[str, Mapping[str, int]], title: str) -> Non
         counts = np.array([model[part] for model in models.values()])
         percent = 100 * counts / totals
         bars = axes.barh(range(len(models)), percent, left=left, color=colour)
-        texts = [f"{value:.0f} %" if value > 6 else "" for value in percent]
+        texts = [f"{value:.0f}%" if value > 6 else "" for value in percent]
         ink = "black" if colour == PURPLE else "white"
         axes.bar_label(bars, texts, label_type="center", color=ink)
         left += percent
         handles.append(bars[0])
-    axes.set_yticks(range(len(models)), list(models))
+    names = [f"{name}\n{n:,}" for name, n in zip(models, totals, strict=True)]
+    axes.set_yticks(range(len(models)), names)
     axes.invert_yaxis()
     axes.set(xlim=(0, 100), xlabel="percentage of all parameters")
     axes.tick_params(axis="y", length=0)

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from minigpt.course.colours import COLOURS
+from minigpt.course.colours import COLOURS, GREY
+from minigpt.course.curves import spread
 
 DASHES: list[Any] = ["-", "--", "-.", (0, (1, 1))]
 WIDTH = 7.0
@@ -99,3 +100,25 @@ def label_line(axes: Axes, line: Line2D, text: str) -> None:
     """Write a line's name at its right end, in its colour, instead of a legend."""
     end = np.asarray(line.get_xydata())[-1]
     axes.annotate(text, end, color=line.get_color(), **BESIDE)
+
+
+def label_ends(
+    axes: Axes, ends: Iterable[tuple[float, str, str]], size: float = 9
+) -> None:
+    """Write names at the right edge of the axes, apart and above the horizontal axis.
+
+    The limits of the axes have to be set before.
+
+    Args:
+        ends: the height, the name and the colour of each line.
+        size: of the names of grey lines, in points; others are one point larger.
+    """
+    labels = sorted(ends)
+    low, high = axes.get_ylim()
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    gap = 1.4 * size / (72 * inches) * (high - low)
+    heights = spread([height for height, _, _ in labels], gap, low + gap / 2)
+    at: dict[str, Any] = BESIDE | {"xycoords": axes.get_yaxis_transform()}
+    for height, (_, name, colour) in zip(heights, labels, strict=True):
+        points = size if colour == GREY else size + 1
+        axes.annotate(name, (1, height), color=colour, fontsize=points, **at)

@@ -7,14 +7,17 @@ from typing import Any
 
 _PANELS: dict[str, str] = {
     "attention_explorer": "attention",
-    "fable_button": "fable_panel",
+    "episode_panel": "episode",
     "leak_grid_panel": "attention",
     "live_curve": "race",
     "playground": "playgrounds.panel",
+    "reasons_panel": "reasons",
     "race_panel": "race",
     "sampling_bars": "sampling",
     "side_by_side": "playgrounds.panel",
     "stream_panel": "block",
+    "surgery_panel": "surgery",
+    "tale_button": "tale_panel",
     "token_explorer": "tokens",
     "training_panel": "training",
 }

@@ -35,11 +35,20 @@ from minigpt.inspection import attention_maps, leak_grid
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer
 
+# Beginnings of tales. A line end is shown as ⏎, and may be typed as such.
 LINES = (
-    "While you watch your neighbour's tree, your own fruit falls.",
-    "So the weeks went by. Hedgehog picked his apples, dried some.",
-    "Goose knew a secret. Goose sold the secret for a penny.",
-    "Forty! Hedgehog has forty apples. How many can one hedgehog eat?",
+    "\nThe wolf at the river\n\nTor was such a stubborn wolf that the echo gave up "
+    "arguing. Up came Tilda, a worried mole, who had lost a basket.\n\nTilda: I have "
+    "looked for my basket everywhere, Tor.\n\nTor: You must mean some other basket.",
+    "\nTilda and Nora\n\nNo mole was ever as proud as Tilda. She took the drum and did "
+    "not wait to be asked. Next in line was Nora the cat.\n\nTilda: Kindly talk to my "
+    "back, Nora. My front is busy with the drum.",
+    "\nThe fox and the ladder\n\nA brave fox named Pim had to carry his ladder past "
+    "the gate. Sib the hedgehog stopped everyone there.\n\nSib: Give me the ladder, "
+    "Pim, please. I say please only once.\n\nPim: I am sorry, Sib, but no.",
+    "\nThe heron and the hedgehog\n\nTo a house near the well came Ida, a curious "
+    "heron. She saw that everyone stopped at a stone with an old bucket on it, and "
+    "bowed.\n\nIda: Why do we all bow to the bucket?",
 )
 # The table of the leak grid: six words, and how much each is living, food, action.
 WORDS = ("a", "fox", "saw", "grapes", "and", "leapt")
@@ -49,15 +58,16 @@ NUMBERS = (0, 0, 0), (2, 0, 0), (0, 0, 2), (0, 3, 0), (0, 0, 0), (1, 0, 2)
 class _Explorer:
     """The controls of the explorer, and the attention maps of its sentence."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer) -> None:
+    def __init__(self, model: GPT, tokenizer: Tokenizer, layer: int, head: int) -> None:
         self.model, self.tokenizer = model, tokenizer
         config = model.config
-        self.line = control(Dropdown, "a line of a fable", options=LINES)
+        options = [(_in_one_line(line), line) for line in LINES]
+        self.line = control(Dropdown, "a tale's beginning", options=options)
         self.text = control(
-            Text, "or your own", value=LINES[0], continuous_update=False
+            Text, "or your own", value=options[0][0], continuous_update=False
         )
-        self.layer = control(IntSlider, "layer", max=config.n_layer - 1)
-        self.head = control(IntSlider, "head", max=config.n_head - 1)
+        self.layer = control(IntSlider, "layer", max=config.n_layer - 1, value=layer)
+        self.head = control(IntSlider, "head", max=config.n_head - 1, value=head)
         self.position = control(IntSlider, "position that looks", max=len(LINES[0]) - 1)
         self.view, self.problem = HTML(), HTML()
         self.shown: str | None = None
@@ -73,11 +83,11 @@ class _Explorer:
 
     def choose(self, change: dict[str, str | None]) -> None:
         if change["new"] is not None:
-            self.text.value = change["new"]
+            self.text.value = _in_one_line(change["new"])
 
     def redraw(self) -> None:
         if self.text.value != self.shown:
-            self.read(self.text.value)
+            self.read(self.text.value.replace("⏎", "\n"))
         layer, head, position = self.layer.value, self.head.value, self.position.value
         weights = self.maps[layer][head]
         label = f"Attention map of layer {layer}, head {head}; the future is masked"
@@ -93,17 +103,24 @@ class _Explorer:
         with inference(self.model, ids) as batch:
             self.maps = [w[0].cpu() for w in attention_maps(self.model, batch)]
         self.tokens = token_labels(self.tokenizer, ids)
-        self.shown = sentence
+        self.shown = self.text.value
         self.position.max = len(ids) - 1
         self.position.value = len(ids) * 2 // 3  # so that some of the future shows
 
 
-def attention_explorer(model: GPT, tokenizer: Tokenizer) -> VBox:
+def _in_one_line(text: str) -> str:
+    return text.replace("\n", "⏎")
+
+
+def attention_explorer(
+    model: GPT, tokenizer: Tokenizer, layer: int = 0, head: int = 0
+) -> VBox:
     """Return a panel that shows the attention of any layer, head and position.
 
-    The sentence can be chosen from a list or typed.
+    The text can be chosen from a list or typed, with ⏎ for a line end. The panel opens
+    with the given layer and head.
     """
-    return _Explorer(model, tokenizer).widget()
+    return _Explorer(model, tokenizer, layer, head).widget()
 
 
 def _attend(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -58,7 +58,7 @@ def where_it_looks(weights: Tensor, tokens: Sequence[str], position: int) -> str
     order = sorted(range(position + 1), key=lambda t: -values[t])[:3]
     names = [f"<b>{html.escape(visible(token))}</b>" for token in tokens]
     most = ", ".join(
-        f"{names[t]} (position {t}): {100 * values[t]:.0f} %"
+        f"{names[t]} (position {t}): {100 * values[t]:.0f}%"
         for t in order
         if values[t] >= 0.01
     )

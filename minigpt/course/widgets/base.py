@@ -17,7 +17,12 @@ from minigpt.tokenizer import Tokenizer
 
 LABEL_WIDTH = {"description_width": "11em"}
 # The beginning of a sample, by the name of the text that the model has learned.
-PROMPTS = {"fables": "THE FOX", "fables-ru": "ЛИСА", "shakespeare": "ROMEO:"}
+PROMPTS = {
+    "tales": "The fox",
+    "fables": "THE FOX",
+    "fables-ru": "ЛИСА",
+    "shakespeare": "ROMEO:",
+}
 CONTROL_LAYOUT = Layout(width="32em", max_width="100%")
 
 
@@ -111,7 +116,7 @@ def encode_text(
     tokenizer: Tokenizer, text: str, longest: int, name: str = "sentence"
 ) -> list[int]:
     """Return the ids of a text, or raise ValueError, calling the text by its name."""
-    ids = tokenizer.encode(text)
+    ids = tokenizer.encode_prompt(text)
     if not ids:
         raise ValueError(f"the {name} is empty: write at least one character")
     if len(ids) > longest:

@@ -136,7 +136,7 @@ def _chart(
     if logarithmic:
         ticks = [(10.0**p, _power(p)) for p in (-8, -4, 0, 4, 8)]
     else:
-        ticks = [(part, f"{100 * part:.0f} %") for part in (0.0, 0.5, 1.0)]
+        ticks = [(part, f"{100 * part:.0f}%") for part in (0.0, 0.5, 1.0)]
     parts = [text(-40, -12, title, font_weight="bold")]
     for value, name in ticks:
         y = _height(value, logarithmic)
@@ -185,7 +185,7 @@ def _told(found: Measured) -> str:
         f"<b>{_number(found.size[-1])}</b> after the last.",
         "The gradient has size 1 at the end and "
         f"<b>{_number(found.gradient[0])}</b> when it arrives at the front.",
-        f"At the end, <b>{100 * found.differs[-1]:.0f} %</b> of the stream differs "
+        f"At the end, <b>{100 * found.differs[-1]:.0f}%</b> of the stream differs "
         "between positions.",
         f"<b>{_diagnosis(found)}</b>",
         "Dashed grey: as in GPT, with residuals and LayerNorm before each layer.",

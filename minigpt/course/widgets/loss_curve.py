@@ -19,7 +19,7 @@ class _Scale:
     """Maps iterations and losses to places in the picture."""
 
     def __init__(self, seen: list[float], baselines: Baselines, last: int) -> None:
-        best = min([*seen, baselines.bigram])
+        best = min([*seen, baselines.entropy or baselines.bigram])
         # In steps of 0.5, so that the scale changes rarely.
         self.low = max(0.5 * math.floor(2 * min(1.25, best - 0.05)), 0.0)
         self.high = max([baselines.uniform, *seen]) + 0.1
@@ -45,7 +45,8 @@ def curve_svg(
     seen = [loss for points in curves.values() for _, loss in points]
     scale = _Scale(seen, baselines, last)
     parts, levels, ends = _axes(scale), [], []
-    for name, loss in vars(baselines).items():
+    levels_of = {n: loss for n, loss in vars(baselines).items() if loss is not None}
+    for name, loss in levels_of.items():
         y = scale.y(loss)
         parts.append(_level(y, FAINT, stroke_dasharray="2 3"))
         levels.append((y, f"{name} {loss:.2f}", FAINT))
@@ -79,14 +80,17 @@ def curve_svg(
 
 
 def _labels(x: float, labels: list[tuple[float, str, str]]) -> Iterator[str]:
-    """Yield labels (y, words, colour) right of x, moved up or down where they touch."""
-    labels = sorted(labels)
-    heights = spread([y for y, _, _ in labels], LABEL_HEIGHT)
+    """Yield labels (y, words, colour) right of x, moved up or down where they touch.
+
+    None is so low that it touches the numbers below the axis.
+    """
+    labels = sorted(labels, reverse=True)  # from the lowest up
+    heights = spread([-y for y, _, _ in labels], LABEL_HEIGHT, low=-BOTTOM)
     # A rim in the colour of the paper keeps the letters apart from lines below them.
     rim: dict[str, Any] = {"stroke": PAPER, "stroke_width": 3, "paint_order": "stroke"}
-    for y, (_, words, colour) in zip(heights, labels, strict=True):
+    for height, (_, words, colour) in zip(heights, labels, strict=True):
         weight = 400 if colour == FAINT else 600
-        yield text(x + 8, y + 4, words, fill=colour, font_weight=weight, **rim)
+        yield text(x + 8, 4 - height, words, fill=colour, font_weight=weight, **rim)
 
 
 def _axes(scale: _Scale) -> list[str]:
@@ -105,7 +109,7 @@ def _axes(scale: _Scale) -> list[str]:
         parts.append(text(*place, f"{iteration:,}", **middle | {"fill": FAINT}))
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 36, "iterations", **middle))
     left = 14, (TOP + BOTTOM) / 2
-    parts.append(text(*left, "loss (nats per character)", turned=True, **middle))
+    parts.append(text(*left, "loss (nats per token)", turned=True, **middle))
     return parts
 
 

@@ -85,7 +85,7 @@ def bars_html(
 ) -> str:
     """Return a table of the most probable next tokens as HTML.
 
-    Each row shows the probability `before` as an outline and `after` as a full bar,
+    Each row shows the probability `before` as an outline and `after` as a solid bar,
     both (V,). The rows are the `count` most probable tokens of `before`, so that they
     keep their order; a last row sums all others.
     """
@@ -100,16 +100,16 @@ def bars_html(
         rows.append(_row(f"{left} others", *others))
     titles = "token", "before", "after"
     token, *rest = (tag("th", title, style=RIGHT) for title in titles)
-    bar = tag("th", "outline: before, full: after", style=WIDE)
+    bar = tag("th", "outline: before, solid: after", style=WIDE)
     style = "border-spacing: 0.6em 0.1em; line-height: 1.35; "
     style += "font-variant-numeric: tabular-nums"
     return tag("table", tag("tr", token, bar, *rest), *rows, style=style)
 
 
 def _row(label: str, before: float, after: float) -> str:
-    full = _bar(after, f"background: {BRAND}")
+    solid = _bar(after, f"background: {BRAND}")
     outline = _bar(before, f"box-sizing: border-box; border: 1px solid {INK}")
-    bars = tag("div", full, outline, style="position: relative; height: 1em")
+    bars = tag("div", solid, outline, style="position: relative; height: 1em")
     return tag(
         "tr",
         tag("td", label, style=f"{RIGHT}; font-family: monospace"),

@@ -19,12 +19,16 @@ class Stream(Generic[Part]):
     between which the loop can handle a moved slider. The task of an older text ends at
     its next slice and shows nothing any more, even if it runs in another thread's
     loop. Without a loop the whole text is written at once.
+
+    Attributes:
+        turn: the number of the newest text.
+        lock: held while a part of a text is shown.
     """
 
     def __init__(self, fail: Callable[[Exception], None]) -> None:
         self.fail = fail
-        self.turn = 0  # counts the texts; a task whose turn is over stops
-        self._lock = threading.RLock()
+        self.turn = 0  # a task whose turn is over stops
+        self.lock = threading.RLock()
         self._task: asyncio.Task[None] | None = None
 
     def start(
@@ -47,7 +51,7 @@ class Stream(Generic[Part]):
 
     def drop(self) -> int:
         """Stop writing; return the turn of the next text."""
-        with self._lock:
+        with self.lock:
             self.turn += 1
             return self.turn
 
@@ -65,7 +69,7 @@ class Stream(Generic[Part]):
 
         def show_if_newest(whole: bool) -> None:
             # Under the lock, so that an older text never covers a newer one.
-            with self._lock:
+            with self.lock:
                 if turn == self.turn:
                     show(list(written), whole)
 

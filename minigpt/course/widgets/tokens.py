@@ -14,8 +14,10 @@ from minigpt.tokenizer.word import UNKNOWN
 MAX_CHARACTERS = 20_000
 MAX_SHOWN = 400
 # See-through, so that the theme's own text colour reads on them in light and dark.
+# Tokens that are equal have the same one.
 _TINTS = [f"rgba({rgb}, 0.22)" for rgb in (
-    "0, 114, 178", "213, 94, 0", "0, 158, 115", "204, 121, 167"
+    "0, 114, 178", "213, 94, 0", "0, 158, 115", "204, 121, 167",
+    "240, 228, 66", "120, 110, 200", "128, 128, 128",
 )]  # fmt: skip
 _BOX = (
     "display: inline-block; margin: 1px; padding: 2px 4px; border-radius: 4px; "
@@ -62,8 +64,10 @@ def token_html(tokenizer: Tokenizer, ids: Sequence[int], n_characters: int) -> s
     tokens = tokenizer.tokens
     number = f"font-size: 75%; color: {FAINT}"
     boxes = []
-    for n, i in enumerate(ids[:MAX_SHOWN]):
-        token, look = html.escape(visible(tokens[i])), _BOX + _TINTS[n % len(_TINTS)]
+    places = {i: n for n, i in enumerate(dict.fromkeys(ids[:MAX_SHOWN]))}
+    for i in ids[:MAX_SHOWN]:
+        token = html.escape(visible(tokens[i]))
+        look = _BOX + _TINTS[places[i] % len(_TINTS)]
         boxes.append(
             tag("span", token, "<br>", tag("span", str(i), style=number), style=look)
         )

@@ -1,25 +1,23 @@
-"""Look behind one place of a text: what could have come there, and where it looked."""
+"""Look behind each place of a text: what could have come there, and where it looked."""
 
-import html
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
 
 import torch
-from ipywidgets import HTML, Dropdown, HBox, IntSlider, Layout, VBox
 from torch import Tensor
 
-from minigpt.course.colours import INK
-from minigpt.course.widgets.attention_html import token_labels, where_it_looks
-from minigpt.course.widgets.base import inference, step_buttons
-from minigpt.course.widgets.markup import tag
-from minigpt.course.widgets.playgrounds.shared_controls import Request, setting
-from minigpt.course.widgets.playgrounds.writer import Writer
-from minigpt.course.widgets.sampling import bars_html
+from minigpt.course.widgets.base import inference
+from minigpt.course.widgets.playgrounds.view import Pieces, TextView
+from minigpt.course.widgets.playgrounds.writer import Text, Writer
 from minigpt.inspection import attention_maps
 from minigpt.model import GPT
-from minigpt.sampling import context_start, most_probable, next_token_probabilities
-
-BARS = 8
+from minigpt.sampling import (
+    context_start,
+    most_probable,
+    next_token_probabilities,
+    penalize_repetition,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class Seen:
 
 
 class Inspector:
-    """A place to step through the writer's text, and two views of it.
+    """The writer's text in a view that can be pointed at, and lets the text branch.
 
     The model runs once for each new place or text. Its logits are kept, so the sliders
     of the sampling answer without running it again.
@@ -41,56 +39,125 @@ class Inspector:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        self.place = setting(IntSlider, "place", value=1, min=1, max=1)
-        self.back, self.on = step_buttons(self.place, "token")
-        self.layer = setting(IntSlider, "layer", max=0)
-        self.head = setting(Dropdown, "head", options={"mean of all": -1}, value=-1)
-        self.bars = HTML(layout=Layout(width="32em"))
-        self.looks = HTML(layout=Layout(width="29em", max_width="100%"))
+        self.view = TextView()
+        self.past: list[Text] = []  # the texts before the branches, the last at the end
         self.seen: Seen | None = None
-        self._prompt: list[int] | None = None
-        # The text may grow while its place is moved, each in a thread of its own.
-        self._drawing = threading.RLock()
-        self.place.observe(lambda _: self.move(), names="value")
-        for widget in (self.layer, self.head):
-            widget.observe(lambda _: self.draw(), names="value")
+        self._pieces: tuple[int, Pieces] | None = None  # of the text with a number
+        writer.grown = self.show
+        self.view.observe(lambda _: self._try(self.explain), names="asked")
+        self.view.observe(lambda _: self._try(self.tint), names="tinted")
+        self.view.on_msg(lambda _, message, __: self._try(self._obey, message))
 
-    def widget(self) -> VBox:
-        wrap = Layout(flex_flow="row wrap")
-        views = Layout(flex_flow="row wrap", min_height="24em")
-        right = VBox([self.layer, self.head, self.looks])
-        steps = HBox([self.place, self.back, self.on], layout=wrap)
-        return VBox([steps, HBox([self.bars, right], layout=views)])
+    def _try(self, act: Any, *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except Exception as error:  # a learner may have changed parts of the model
+            self.writer.fail(error)
 
-    def move(self) -> None:
-        """Mark the new place in the text, and show what is behind it."""
-        self.writer.place = self.place.value
-        self.writer.draw()
-        self.draw()
+    def show(self) -> None:
+        """Show as much of the text as there is."""
+        text, turn = self.writer.text, self.writer.stream.turn
+        assert text is not None
+        if not text.branch:  # the text was begun anew
+            self.past.clear()
+        if self._pieces is None or self._pieces[0] != turn:
+            self._pieces = turn, Pieces(text.request.tokenizer)
+        pieces = self._pieces[1]
+        pieces.extend(text.ids, text.complete)
+        given = len(text.request.prompt)
+        chosen = {
+            given + len(one.branch) - 1 for one in [*self.past, text] if one.branch
+        }
 
-    def follow(self) -> None:
-        """Keep up with a growing text: a new prompt puts the place at its end."""
-        request = self.writer.request
-        assert request is not None
-        end = len(request.prompt)
-        self.place.max = end + request.length
-        if request.prompt != self._prompt:
-            self._prompt = request.prompt
-            self.place.value = end
-        if self.writer.place != self.place.value:
-            self.move()
-        else:
-            self.draw()
+        def kind(place: int) -> str:
+            return "given" if place < given else "branch" if place in chosen else ""
 
-    def draw(self) -> None:
-        """Show what is behind the place, if the text reaches it."""
-        with self._drawing:
-            request, ids, place = self.writer.request, self.writer.ids, self.place.value
-            if request is not None and len(ids) >= place:
-                seen = self._look(request.model, ids[:place])
-                written = ids[place] if place < len(ids) else None
-                self.bars.value = self._bars_html(seen, request, written)
-                self.looks.value = self._looks_html(seen, request)
+        found = pieces.without_first_line_break()
+        with self.view.hold_sync():
+            self.view.unsure = []
+            self.view.text = {
+                "turn": turn,
+                "pieces": [[piece, place, kind(place)] for piece, place in found],
+                "complete": text.complete,
+                "branched": bool(self.past),
+            }
+        self.tint()
+
+    # What the view asks for
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if message.get("kind") == "branch":
+            self.branch(message["turn"], message["place"], message["id"])
+        elif message.get("kind") == "back":
+            self.go_back()
+
+    def branch(self, turn: int, place: int, token: int) -> None:
+        """Let the text of that number go on with another token at a place."""
+        with self.writer.stream.lock:
+            text = self.writer.text
+            if text is None or turn != self.writer.stream.turn:
+                return  # it has been replaced meanwhile
+            self.past.append(text)
+        prompt = text.request.prompt[:place]
+        request = replace(text.request, prompt=prompt)
+        self.writer.write(request, [*text.ids[len(prompt) : place], token])
+
+    def go_back(self) -> None:
+        """Return to the text before the last branch."""
+        with self.writer.stream.lock:
+            if not self.past:
+                return
+            text = self.past.pop()
+        self.writer.rewrite(text)
+
+    def explain(self) -> None:
+        """Answer the view: what could have stood at the place, and where it looked."""
+        with self.writer.stream.lock:
+            asked, text = self.view.asked, self.writer.text
+            if text is None or asked.get("turn") != self.writer.stream.turn:
+                return
+            if asked["place"] < len(text.ids):
+                found = self._explanation(text, asked["place"], asked["rows"])
+                self.view.explanation = asked | found
+
+    def _explanation(self, text: Text, place: int, count: int) -> dict[str, Any]:
+        if place == 0:
+            return {"rows": None}
+        model, ids = text.request.model, text.ids[:place]
+        seen = self._look(model, ids)
+        before, after = self._probabilities(seen.logits, ids)
+        shown = before.argsort(descending=True, stable=True)[:count].tolist()
+        chosen = text.ids[place]
+        if chosen not in shown:
+            shown[-1] = chosen
+        tokens = text.request.tokenizer.tokens
+        rows = [
+            {
+                "id": i,
+                "token": tokens[i],
+                "before": float(before[i]),
+                "after": float(after[i]),
+                "chosen": i == chosen,
+            }
+            for i in shown
+        ]
+        heads = [
+            {"layer": layer, "head": head, "weights": row}
+            for layer, weights in enumerate(seen.attention)
+            for head, row in enumerate(weights.double().round(decimals=4).tolist())
+        ]
+        return {"rows": rows, "start": place - len(seen.context), "heads": heads}
+
+    def _probabilities(self, logits: Tensor, ids: list[int]) -> tuple[Tensor, Tensor]:
+        """Return the probabilities (V,) before and after the writer's settings."""
+        settings = self.writer.settings
+        greedy, penalty = settings.pop("greedy"), settings["repetition_penalty"]
+        before = next_token_probabilities(logits)
+        if not greedy:
+            return before, next_token_probabilities(logits, occurred=ids, **settings)
+        after = torch.zeros_like(before)
+        after[most_probable(penalize_repetition(logits, ids, penalty))] = 1.0
+        return before, after
 
     def _look(self, model: GPT, before: list[int]) -> Seen:
         """Run the model on the context of the place, unless it has just done so."""
@@ -100,43 +167,29 @@ class Inspector:
         with inference(model, context) as ids:
             logits = model(ids)[0, -1].float().cpu()
             attention = [maps[0, :, -1].cpu() for maps in attention_maps(model, ids)]
-        self.seen = seen = Seen(model, context, logits, attention)
-        # The controls reach all layers and heads of the model.
-        last, heads = len(attention) - 1, range(len(attention[0]))
-        if self.layer.max != last:
-            self.layer.max = self.layer.value = last
-        if len(self.head.options) != len(heads) + 1:
-            self.head.options = {"mean of all": -1} | {str(h): h for h in heads}
-            self.head.value = -1
-        return seen
+        self.seen = Seen(model, context, logits, attention)
+        return self.seen
 
-    def _bars_html(self, seen: Seen, request: Request, written: int | None) -> str:
-        settings = self.writer.settings
-        before = next_token_probabilities(seen.logits)
-        if settings.pop("greedy"):
-            after = torch.zeros_like(before)
-            after[most_probable(seen.logits)] = 1.0
-        else:
-            after = next_token_probabilities(seen.logits, **settings)
-        tokens = request.tokenizer.tokens
-        said = "The text ends here."
-        if written is not None:
-            token = html.escape(tokens[written])
-            said = (
-                f"The text goes on with <b>{token}</b>, at {float(after[written]):.1%}."
-            )
-        bars = bars_html(before, after, tokens, BARS)
-        view = tag("div", said, bars, style="white-space: nowrap")
-        return _titled("What could come next", view)
-
-    def _looks_html(self, seen: Seen, request: Request) -> str:
-        layer, head = seen.attention[self.layer.value], self.head.value
-        weights = layer.mean(dim=0) if head < 0 else layer[head]
-        tokens = token_labels(request.tokenizer, seen.context)
-        view = where_it_looks(weights, tokens, len(tokens) - 1)
-        return _titled("Where the model looked", view)
+    def tint(self) -> None:
+        """Tell the view how unsure the model was, if it asks and all is written."""
+        with self.writer.stream.lock:
+            text = self.writer.text
+            if self.view.tinted and text is not None and text.complete:
+                self.view.unsure = entropies(text.request.model, text.ids)
 
 
-def _titled(title: str, view: str) -> str:
-    heading = tag("div", title, style="font-weight: 600")
-    return tag("div", heading, view, style=f"line-height: 1.5; color: {INK}")
+def entropies(model: GPT, ids: list[int]) -> list[float | None]:
+    """Return the entropy, in nats, of the model's choice at each place of a text.
+
+    None stands for the first place, where there is no choice. The model runs once for
+    each context, as the writer has seen it.
+    """
+    found: list[float | None] = [None]
+    block = model.config.block_size
+    for start, places in groupby(range(1, len(ids)), lambda n: context_start(n, block)):
+        seen = list(places)
+        with inference(model, ids[start : seen[-1]]) as context:
+            logs = model(context)[0].float().log_softmax(dim=-1)  # (T, V)
+            entropy = -(logs.exp() * logs).sum(dim=-1)
+        found += [round(float(entropy[n - start - 1]), 3) for n in seen]
+    return found

@@ -4,22 +4,32 @@ import threading
 
 from ipywidgets import HTML, HBox, Layout, VBox, Widget
 
+from minigpt.course.colours import GRID
 from minigpt.course.widgets.playgrounds.inspector import Inspector
 from minigpt.course.widgets.playgrounds.shared_controls import SharedControls, Source
-from minigpt.course.widgets.playgrounds.writer import Writer
+from minigpt.course.widgets.playgrounds.writer import TextBox, Writer
 
 WRAP = Layout(flex_flow="row wrap")
+FRAME = {"border": f"1px solid {GRID}", "overflow": "auto"}
+FRAME |= {"width": "29em", "height": "22em"}
+
+
+def column(name: str, writer: Writer, *controls: Widget) -> VBox:
+    """Return a column with a name, controls and, in a frame, the text of a writer."""
+    box = TextBox(writer, Layout(**FRAME)).box
+    rows = [HTML(f"<b>{name}</b>"), *controls, box]
+    return VBox(rows, layout=Layout(margin="0 0.8em 0 0"))
 
 
 class _WritingPanel(VBox):
     """Texts that start anew whenever a control is moved."""
 
-    def __init__(self, source: Source, n_writers: int, height: str) -> None:
+    def __init__(self, source: Source, n_writers: int) -> None:
         super().__init__(layout=Layout(max_width="64em", padding="0.4em"))
         self.problem = HTML(layout=Layout(min_height="1.8em"))
         self.controls = SharedControls(source)
         V = source.tokenizer.vocab_size
-        self.writers = [Writer(V, self.problem, height) for _ in range(n_writers)]
+        self.writers = [Writer(V, self.problem) for _ in range(n_writers)]
         # A cell and a control may restart a text at the same moment, each in its own
         # thread. With the lock, what is written is what was set last.
         self._restarting = threading.RLock()
@@ -48,7 +58,7 @@ class _WritingPanel(VBox):
             writer.adapt(request.tokenizer.vocab_size)
         self.problem.value = ""
         # All texts are of one model, so that only their settings are compared.
-        shown = [writer.request for writer in self.writers if writer.request]
+        shown = [writer.text.request for writer in self.writers if writer.text]
         if any(old.model is not request.model for old in shown):
             chosen = self.writers
         for writer in chosen:
@@ -58,18 +68,17 @@ class _WritingPanel(VBox):
 class Playground(_WritingPanel):
     """A panel to play with the newest model of a training panel, or a checkpoint's.
 
-    It shows one text, and what is behind each of its tokens.
+    It shows one text, what is behind each of its tokens, and where else it could go.
     """
 
     def __init__(self, source: Source) -> None:
-        super().__init__(source, 1, "14em")
+        super().__init__(source, 1)
         (self.writer,) = self.writers
         self.inspector = Inspector(self.writer)
-        self.writer.grown = self.inspector.follow
         *sliders, sampling = self.writer.controls
         right = VBox([self.controls.length, self.controls.seed, sampling])
         settings = HBox([VBox(sliders), right], layout=WRAP)
-        self._open(settings, self.writer.box, self.inspector.widget())
+        self._open(settings, self.inspector.view)
 
     def __repr__(self) -> str:
         return "<playground>"
@@ -82,13 +91,12 @@ class SideBySide(_WritingPanel):
     """
 
     def __init__(self, source: Source) -> None:
-        super().__init__(source, 2, "22em")
+        super().__init__(source, 2)
         self.writers[1].temperature.value = 0.3
-        columns = []
-        for name, writer in zip("AB", self.writers, strict=True):
-            writer.box.layout.width = "29em"
-            column = [HTML(f"<b>{name}</b>"), *writer.controls, writer.box]
-            columns.append(VBox(column, layout=Layout(margin="0 0.8em 0 0")))
+        columns = [
+            column(name, writer, *writer.controls)
+            for name, writer in zip("AB", self.writers, strict=True)
+        ]
         settings = HBox([self.controls.length, self.controls.seed], layout=WRAP)
         self._open(settings, HBox(columns, layout=WRAP))
 

@@ -20,7 +20,7 @@ class Source(Protocol):
     """Where a panel takes the model for each text from.
 
     A checkpoint is one. A training panel also has `newest`, the latest model with its
-    tokenizer, and `about`, a description of that model.
+    tokenizer, `about`, a description of that model, and `opening`, how its text begins.
     """
 
     @property
@@ -45,7 +45,7 @@ def setting(kind: type[Widget], label: str, **traits: Any) -> Any:
     """Return a control narrow enough for two to stand side by side."""
     traits.setdefault("layout", Layout(width="29em", max_width="100%"))
     made = control(kind, label, **traits)
-    made.style.description_width = "7em"
+    made.style.description_width = "9em"
     return made
 
 
@@ -55,7 +55,7 @@ class SharedControls:
     def __init__(self, source: Source) -> None:
         self.source = source
         wide = Layout(width="59em", max_width="100%", height="4.2em")
-        start = default_prompt(source.tokenizer)
+        start = getattr(source, "opening", "") or default_prompt(source.tokenizer)
         self.prompt = setting(Textarea, "prompt", value=start, layout=wide)
         self.length = setting(
             IntSlider, "length", value=DEFAULT, min=SHORTEST, max=LONGEST, step=10

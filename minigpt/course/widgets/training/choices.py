@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 from platformdirs import user_cache_path
 
-from minigpt.config import GPTConfig, TrainConfig, get_preset
+from minigpt.config import GPTConfig, TrainConfig
 from minigpt.course.widgets.base import PROMPTS
+from minigpt.data import Dataset
 from minigpt.paths import DATA
+from minigpt.run import suitable_preset
 
 OWN = DATA / "input.txt"
 
@@ -17,24 +19,26 @@ class Choice:
 
     Attributes:
         text: a name that `data.find_source` knows, or a path.
-        size: a key of `sizes()`.
+        size: one of the names in `SIZES`.
         minutes: how long to train, evaluations included.
     """
 
-    text: str = "fables"
+    text: str = "tales"
     size: str = "laptop"
-    minutes: float = 2.0
+    minutes: float = 5.0
 
-    def configs(self) -> tuple[GPTConfig, TrainConfig]:
-        """Return how the model is built and how it is trained."""
-        training = replace(get_preset("laptop").training, minutes=self.minutes)
-        return sizes()[self.size], training
+    def configs(self, dataset: Dataset) -> tuple[GPTConfig, TrainConfig]:
+        """Return how a model of the dataset is built and how it is trained."""
+        preset = suitable_preset(dataset)
+        shape = resized(preset.model, self.size)
+        return shape, replace(preset.training, minutes=self.minutes)
 
 
 def texts() -> dict[str, str]:
     """Return the texts on offer: their labels, and their names for `find_source`."""
     cached = (user_cache_path("minigpt") / "tinyshakespeare.txt").exists()
     offered = {
+        "tales": "tales",
         "fables": "fables",
         "fables in Russian": "fables-ru",
         f"Tiny Shakespeare{'' if cached else ' (downloads 1.1 MB)'}": "shakespeare",
@@ -42,25 +46,24 @@ def texts() -> dict[str, str]:
     return offered | ({"your own data/input.txt": str(OWN)} if OWN.exists() else {})
 
 
-def opening_of(text: str, content: str) -> str:
-    """Return the prompt for samples of a text: words that it contains."""
-    return PROMPTS.get(text) or content.strip()[:8]
+def opening_of(text: str, dataset: Dataset) -> str:
+    """Return the prompt for samples of a text: how a tale or the text begins."""
+    if text not in PROMPTS and dataset.entropy is not None:
+        return "\n"
+    beginning = dataset.tokenizer.decode(dataset.train_ids[:100])
+    return PROMPTS.get(text) or beginning.strip()[:8]
 
 
-def sizes() -> dict[str, GPTConfig]:
-    """Return the models on offer: the laptop preset, a smaller and a larger one."""
-    laptop = get_preset("laptop").model
-    C = laptop.n_embd
-    return {
-        "small": replace(laptop, n_layer=2, n_embd=C // 2),
-        "laptop": laptop,
-        "large": replace(laptop, n_layer=6, n_embd=C * 3 // 2),
-    }
+# The sizes on offer: their labels, and their names.
+SIZES = {
+    "small: half as deep and wide": "small",
+    "laptop: as in the preset": "laptop",
+    "large: half again as deep and wide": "large",
+}
 
 
-def size_labels() -> dict[str, str]:
-    """Return the sizes on offer: their labels, and their names."""
-    return {
-        f"{name}: {shape.n_layer} layers, {shape.n_embd} channels": name
-        for name, shape in sizes().items()
-    }
+def resized(shape: GPTConfig, size: str) -> GPTConfig:
+    """Return a preset's shape in one of the `SIZES`."""
+    factor = {"small": 0.5, "laptop": 1.0, "large": 1.5}[size]
+    layers, channels = int(factor * shape.n_layer), int(factor * shape.n_embd)
+    return replace(shape, n_layer=layers, n_embd=channels)

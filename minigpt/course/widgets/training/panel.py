@@ -12,10 +12,11 @@ from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.checkpoint_folder import saved_in
 from minigpt.course.colours import GRID
 from minigpt.course.widgets.base import button, control, message
-from minigpt.course.widgets.training.choices import Choice, size_labels, texts
+from minigpt.course.widgets.callbacks import call_back
+from minigpt.course.widgets.training.choices import SIZES, Choice, texts
 from minigpt.course.widgets.training.status import curve_html, sample_html, status_html
 from minigpt.course.widgets.training.trainer import Trainer
-from minigpt.data import Dataset, find_source, make_dataset, read_text
+from minigpt.data import Dataset, find_source, read_dataset
 from minigpt.model import GPT
 from minigpt.paths import SHIPPED_CHECKPOINT
 from minigpt.tokenizer import Tokenizer
@@ -36,9 +37,9 @@ class TrainingPanel(VBox):
         self.trainer.show = self.show
         self._showing = threading.RLock()
         self.text = control(Dropdown, "text", options=texts())
-        self.size = control(Dropdown, "size", options=size_labels(), value="laptop")
+        self.size = control(Dropdown, "size", options=SIZES, value="laptop")
         self.minutes = control(
-            BoundedFloatText, "minutes", value=2.0, min=0.1, max=600.0, step=0.5
+            BoundedFloatText, "minutes", value=5.0, min=0.1, max=600.0, step=0.5
         )
         self.train_button = button("Train", "Train a new model", "primary")
         self.pause_button = button("Pause", "Pause training; nothing is lost")
@@ -98,6 +99,11 @@ class TrainingPanel(VBox):
         return {name: points for name, points in self.trainer.curves.items() if points}
 
     @property
+    def practice(self) -> int:
+        """The number of iterations that practised copying (`copy_iters`)."""
+        return self.trainer.run.config.copy_iters if self.trainer.run else 0
+
+    @property
     def baselines(self) -> Baselines | None:
         """The baseline losses of the text; None before there is a run."""
         return self.trainer.baselines
@@ -107,7 +113,7 @@ class TrainingPanel(VBox):
         """The text of the run; before there is one, the text that is chosen."""
         if self.trainer.run:
             return self.trainer.run.dataset
-        return make_dataset(read_text(find_source(self.text.value)))
+        return read_dataset(find_source(self.text.value))
 
     @property
     def opening(self) -> str:
@@ -152,6 +158,7 @@ class TrainingPanel(VBox):
         """
         try:
             while self.trainer.busy:
+                await call_back()
                 await asyncio.sleep(0.05)
         except BaseException:
             self.stop()

@@ -7,22 +7,20 @@ from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
-from minigpt.baselines import Baselines, baseline_losses
+from minigpt.baselines import Baselines, dataset_baselines
 from minigpt.checkpoint import Checkpoint
 from minigpt.checkpoint_folder import FINAL, find_furthest
 from minigpt.course.curves import smoothed
-from minigpt.course.widgets.base import Throttle, in_words
+from minigpt.course.widgets.base import PROMPTS, Throttle, in_words
 from minigpt.course.widgets.training.choices import Choice, opening_of
 from minigpt.course.widgets.training.stop_control import PATIENCE, StopControl, Stopped
-from minigpt.data import Dataset, find_source, make_dataset, read_text
+from minigpt.data import Dataset, find_source, read_dataset
 from minigpt.decoding import generate
-from minigpt.model import GPT
 from minigpt.paths import CHECKPOINTS, HOME
 from minigpt.run import Run, begin, resume
 from minigpt.tokenizer import stream_text
-from minigpt.training import Step, TrainingDiverged, evaluation
+from minigpt.training import Step, TrainingDiverged, evaluation, mean_loss
 
 # Small batches, so that an evaluation can be interrupted within a fraction of a second.
 EVAL_TOKENS = 1024
@@ -56,7 +54,7 @@ class Trainer:
         self.run: Run | None = None
         self.steps: list[Step] = []
         self.baselines: Baselines | None = None
-        self.opening = opening_of("fables", "")
+        self.opening = PROMPTS["tales"]
         self.newest: Checkpoint | None = None
         self.newest_iteration = 0
         self.redraws = Throttle(0.3, FRACTION)
@@ -83,8 +81,12 @@ class Trainer:
 
     @property
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """The losses so far, the training loss smoothed."""
-        steps = list(self.steps)
+        """The losses so far, the training loss smoothed.
+
+        The iterations that only practise copying are left out.
+        """
+        copied = self.run.config.copy_iters if self.run else 0
+        steps = [step for step in list(self.steps) if step.iteration > copied]
         first = steps[0].iteration if steps else 1
         smooth = smoothed([step.loss for step in steps], over=20, first=first)
         val_losses = list(self.run.val_losses) if self.run else []
@@ -164,7 +166,7 @@ class Trainer:
         self.show()
 
     def _new_run(self, choice: Choice) -> Run:
-        return self._adopt(choice, lambda data: begin(data, *choice.configs()))
+        return self._adopt(choice, lambda data: begin(data, *choice.configs(data)))
 
     def _old_run(self, choice: Choice) -> Run:
         run = self.run or self._adopt(
@@ -177,19 +179,17 @@ class Trainer:
     def _adopt(self, choice: Choice, prepare: Callable[[Dataset], Run]) -> Run:
         """Read the chosen text, and make the run on it this trainer's."""
         # A download may take long enough for someone to lose patience.
-        content = self._control.run(lambda: read_text(find_source(choice.text)))
-        data = make_dataset(content)
+        data = self._control.run(lambda: read_dataset(find_source(choice.text)))
         run = prepare(data)
-        V = data.tokenizer.vocab_size
-        self.baselines = baseline_losses(data.train_ids, data.val_ids, V)
-        self.opening = opening_of(choice.text, content)
+        self.baselines = dataset_baselines(data)
+        self.opening = opening_of(choice.text, data)
         self.run, self.steps, self.sample = run, [], ""
         return run
 
     def _train(self, run: Run) -> None:
         self._enter("training")
         self.saves.postpone()
-        for step in run.steps(lambda model, ids: _measure(model, ids, self._control)):
+        for step in run.steps(lambda *_: _measure(run, self._control)):
             self.steps.append(step)
             self.samples(lambda: self._publish(run))
             self.saves(lambda: self._save(run, announce=False))
@@ -212,8 +212,7 @@ class Trainer:
         self._keep(run, "finished" if run.finished else "stopped")
         if not run.val_losses or run.val_losses[-1][0] != run.iteration:
             # The curve should reach the last iteration; a new start cuts this short.
-            ids = run.dataset.val_ids
-            run.record(_measure(run.model, ids, self._last_evaluation))
+            run.record(_measure(run, self._last_evaluation))
             self._save(run)
             self.show()
 
@@ -245,27 +244,27 @@ class Trainer:
                 self.saved += f" The one before it is now in {_shown(run.set_aside)}."
 
 
-def _measure(model: GPT, ids: Tensor, control: StopControl) -> float | None:
+def _measure(run: Run, control: StopControl) -> float | None:
     """Return the validation loss, or None if the thread is asked for something."""
-    total = 0.0
-    for part in evaluation(model, ids, EVAL_TOKENS):
-        total += part
+    ids, parts = run.dataset.val_ids, []
+    for part in evaluation(run.model, ids, EVAL_TOKENS, run.dataset.starts(ids)):
+        parts.append(part)
         if control.asked:
             return None
-    return total / (len(ids) - 1)
+    return mean_loss(parts)
 
 
 def _write_sample(made: Checkpoint, opening: str, control: StopControl) -> str | None:
     """Return a text that begins with `opening`, None if it is interrupted."""
     asked, text = control.asked, opening
-    prompt = made.tokenizer.encode(opening)
+    prompt = made.tokenizer.encode_prompt(opening)
     with suppress(ValueError), np.errstate(all="ignore"):
         ids = generate(made.model, prompt, SAMPLE_LENGTH, temperature=TEMPERATURE)
         for piece in stream_text(made.tokenizer, ids):
             text += piece
             if control.asked != asked:
                 return None
-        return text
+        return text.strip("\n")
     return None
 
 

@@ -1,7 +1,6 @@
-"""Let the shipped model write a fable at the press of a button."""
+"""Let the shipped model write a tale at the press of a button."""
 
 import html
-from collections.abc import Iterator
 from typing import Any
 
 from ipywidgets import HTML, FloatSlider, Text, VBox
@@ -13,20 +12,18 @@ from minigpt.decoding import generate
 from minigpt.model import GPT
 from minigpt.tokenizer import Tokenizer, stream_text
 
-END_OF_FABLE = "\n\n\n"
 
+def tale_button(model: GPT, tokenizer: Tokenizer, length: int = 400) -> VBox:
+    """Return a panel that writes a tale for a title, another one at each press.
 
-def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
-    """Return a panel that writes a fable for a title, a new one at each press.
-
-    A fable ends by itself or after `length` tokens. Another press drops the fable that
-    is being written.
+    Without a title the model invents one. A tale ends by itself or after `length`
+    tokens. Another press drops the tale that is being written.
     """
-    title = control(Text, "title", value="THE CROW AND THE ")
+    title = control(Text, "title", value="The fox and the")
     temperature = control(
         FloatSlider, "temperature", value=0.8, min=0.1, max=1.5, step=0.1
     )
-    press = button("Write a fable", "Write a fable with this title", "primary")
+    press = button("Write a tale", "Write a tale with this title", "primary")
     problem, view = HTML(), HTML(_page("Press the button."))
 
     def fail(error: Exception) -> None:
@@ -39,7 +36,7 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
         problem.value = ""
         chosen = {"temperature": temperature.value, "seed": seed}
         try:
-            ids = generate(model, tokenizer.encode(start), length, **chosen)
+            ids = generate(model, tokenizer.encode_prompt(start), length, **chosen)
         except Exception as error:  # a learner may have changed parts of the model
             fail(error)
             return
@@ -48,20 +45,10 @@ def fable_button(model: GPT, tokenizer: Tokenizer, length: int = 900) -> VBox:
             text = start + "".join(pieces)
             view.value = _page(text.rstrip() + "\n\n■" if whole else text)
 
-        stream.start(_one_fable(stream_text(tokenizer, ids)), show)
+        stream.start(stream_text(tokenizer, ids), show)
 
     press.on_click(on_press)
     return panel([title, temperature, press], problem, view)
-
-
-def _one_fable(pieces: Iterator[str]) -> Iterator[str]:
-    """Yield the pieces of a text up to the end of the first fable."""
-    text = ""
-    for piece in pieces:
-        text += piece
-        if END_OF_FABLE in text:
-            return
-        yield piece
 
 
 def _page(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Look inside a model without changing it."""
+"""Return what a model computes on its way from ids to logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from minigpt.attention import causal_attention, fused_attention
 from minigpt.model import GPT
 
 
@@ -31,6 +32,22 @@ def residual_stream(model: GPT, ids: Tensor) -> list[Tensor]:
 
 
 @torch.no_grad()
+def early_logits(model: GPT, ids: Tensor) -> Tensor:
+    """Return the logits that the model would have if it ended after each layer.
+
+    The final norm and the unembedding are applied to every point of the residual
+    stream: the logit lens (nostalgebraist, 2020). The last logits are the model's own.
+
+    Args:
+        ids: token ids (B, T).
+
+    Returns:
+        (n_layer + 1, B, T, V).
+    """
+    return torch.stack([model.unembed(x) for x in residual_stream(model, ids)])
+
+
+@torch.no_grad()
 def attention_maps(model: GPT, ids: Tensor) -> list[Tensor]:
     """Return the attention weights of every layer, first layer first.
 
@@ -49,7 +66,10 @@ def attention_maps(model: GPT, ids: Tensor) -> list[Tensor]:
     maps = []
     blocks: list[Any] = list(model.blocks)
     for x, block in zip(residual_stream(model, ids)[:-1], blocks, strict=True):
-        q, k, _ = block.attention.heads(block.norm1(x))
+        q, k, v = block.attention.heads(block.norm1(x))
+        if block.attention.attend is fused_attention:  # known, and so much faster
+            maps.append(causal_attention(q, k, v)[1])
+            continue
         # The weights times the identity matrix are the weights.
         identity = torch.eye(q.shape[-2], dtype=q.dtype, device=q.device)
         v = identity.expand(*q.shape[:2], -1, -1).contiguous()  # (B, H, T, T)
