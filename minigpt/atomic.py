@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,6 +54,23 @@ def write_together(writes: Mapping[str | Path, Write]) -> None:
         for leftover in temporary.values():
             with suppress(OSError):  # it has been renamed, or never written
                 leftover.unlink()
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files into a folder, or none; it must be new or empty.
+
+    Args:
+        files: the content of each file by its path in the folder.
+
+    Raises:
+        ValueError: the folder holds something that could be lost.
+        OSError: it cannot be written to.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(
+            f"{folder} is there already: delete it, or name a folder that is new"
+        )
+    write_together({folder / f: methodcaller("write", c) for f, c in files.items()})
 
 
 def check_writable(folder: str | Path) -> None:

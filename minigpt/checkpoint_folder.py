@@ -17,7 +17,9 @@ def find_furthest(folder: str | Path) -> Path:
     """
     runs = {path: state for path in saved_in(Path(folder)) if (state := peek(path))}
     if not runs:
-        raise ValueError(f"there is no checkpoint in {folder}: leave --resume out")
+        raise ValueError(
+            f"there is no checkpoint in {folder} to resume: start a new run"
+        )
     return max(runs, key=lambda p: (runs[p].run_id, runs[p].iteration, p.name == FINAL))
 
 

@@ -341,7 +341,7 @@ def test_prompt(refused, trained, prompt, parts):
             ["--resume", "--preset", "tiny"],
             ["--resume uses the preset", "leave --preset out"],
         ),
-        (["--resume"], ["there is no checkpoint in", "leave --resume out"]),
+        (["--resume"], ["there is no checkpoint in", "start a new run"]),
     ],
 )
 def test_configuration(refused, prepared, tmp_path, words, parts):

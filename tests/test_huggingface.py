@@ -397,7 +397,7 @@ def test_nothing_is_overwritten(minigpt, gpt2, tmp_path):
     kept.write_text("mine")
     for folder in tmp_path, kept:
         complaint = minigpt("export", SHIPPED_CHECKPOINT, folder).complaint
-        assert complaint.startswith(f"{folder} exists and is not an empty folder")
+        assert complaint.startswith(f"{folder} is there already")
     assert "exists and would be lost" in minigpt("import", gpt2, kept).complaint
     assert "must end in .pt" in minigpt("import", gpt2, tmp_path / "a.bin").complaint
     assert [p.name for p in tmp_path.iterdir()] == ["kept.pt"]

@@ -128,6 +128,11 @@ def test_before_training_it_gives_the_shipped_model(panel):
     assert panel.pause_button.disabled and panel.stop_button.disabled
 
 
+def test_a_click_that_comes_too_late_does_nothing(panel):
+    panel.pause_button.click()  # meant to pause a preparation that Stop has ended
+    assert (panel.trainer.phase, panel.trainer.problem) == ("ready", "")
+
+
 def test_panel_is_found_by_name_and_has_a_short_stable_text():
     assert repr(widgets.training_panel()) == "<training panel>"
 

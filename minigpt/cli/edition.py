@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from minigpt.atomic import write_folder
 from minigpt.cli.output import count
 from minigpt.course.editions import EDITIONS
-from minigpt.course.lessons import LESSONS, write_folder
+from minigpt.course.lessons import LESSONS
 
 
 def run(kind: str, folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from minigpt.course.lessons import LESSONS, write_folder
+from minigpt.atomic import write_folder
+from minigpt.course.lessons import LESSONS
 from minigpt.course.site import make_site
 
 

@@ -1,7 +1,7 @@
 """Read the notebooks of the course, and write what is made from them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,20 +78,3 @@ def slug(text: str) -> str:
 def panel_pictures(folder: Path) -> Iterator[Path]:
     """Yield the static pictures of the panels, which the lessons show."""
     yield from sorted(folder.glob("panels/*.png"))
-
-
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder, which must be new or empty.
-
-    Raises:
-        ValueError: the folder holds something that could be lost.
-        OSError: it cannot be written to.
-    """
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ValueError(
-            f"{folder} is there already: delete it, or name a folder that is new"
-        )
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)

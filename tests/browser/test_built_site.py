@@ -2,8 +2,9 @@
 
 import pytest
 
+from minigpt.atomic import write_folder
 from minigpt.course.editions import EDITIONS
-from minigpt.course.lessons import LESSONS, write_folder
+from minigpt.course.lessons import LESSONS
 from minigpt.course.site import make_site
 
 PAGES = "index", "02_attention", "04_training", "glossary", "search", "source-model.py"

@@ -30,8 +30,9 @@ def lens_lines(lines: Mapping[str, Sequence[float]], title: str, ylabel: str) ->
         look: dict[str, Any] = {"marker": "o", "markersize": 4, "clip_on": False}
         axes.plot(range(len(values)), values, color=colour, linestyle=dash, **look)
         ends.append((values[-1], name, colour))
-    axes.set(xlabel="blocks passed", ylabel=ylabel, xlim=(-0.2, len(values) - 1))
-    axes.set_xticks(range(len(values)))
+    blocks = max(map(len, lines.values())) - 1
+    axes.set(xlabel="blocks passed", ylabel=ylabel, xlim=(-0.2, blocks))
+    axes.set_xticks(range(blocks + 1))
     label_ends(axes, ends)
 
 

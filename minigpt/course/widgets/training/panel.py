@@ -167,7 +167,7 @@ class TrainingPanel(VBox):
     def _pause_or_go_on(self) -> None:
         if self.trainer.working and not self.trainer.asked:
             self.pause()
-        else:
+        elif not self.pause_button.disabled:  # a click may arrive late
             self.go_on()
 
     def show(self) -> None:
