@@ -201,7 +201,7 @@ _LAPTOP = TrainConfig(
 _TALES = replace(
     _LAPTOP,
     batch_size=8,
-    max_iters=2000,
+    max_iters=4000,
     learning_rate=2e-3,
     copy_iters=100,
     copy_weight=3.0,
@@ -211,7 +211,7 @@ PRESETS = {
     "tales": Preset(
         GPTConfig(block_size=256, n_layer=2, n_head=4, n_embd=128),
         _TALES,
-        "about five minutes on two cores, for tales",
+        "five to ten minutes on two cores, for tales",
     ),
     "laptop": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
@@ -222,10 +222,10 @@ PRESETS = {
         GPTConfig(block_size=256, n_layer=4, n_head=5, n_embd=160),
         replace(
             _TALES,
-            max_iters=3700,
+            max_iters=5400,
             muon_learning_rate=0.03,
             copy_iters=200,
-            copy_weight=1.0,
+            copy_weight=2.0,
             eval_interval=250,
         ),
         "three quarters of an hour or so, the model that comes with the course",

@@ -21,6 +21,7 @@ from minigpt.checkpoint_folder import FINAL, saved_in, set_aside
 from minigpt.config import GPTConfig, Preset, TrainConfig, get_preset
 from minigpt.data import Dataset
 from minigpt.device import find_device
+from minigpt.memory import keep_memory
 from minigpt.model import GPT
 from minigpt.optim import MuonAdamW, make_optimizer
 from minigpt.schedule import Clock, ClockSchedule, Schedule
@@ -107,6 +108,7 @@ class Run:
         data, measured = self.dataset, measure or self.measure
         starts = data.starts(data.train_ids)
         threads = ThreadChoice()
+        keep_memory()
         self.clock.start()
         try:
             for step in train(

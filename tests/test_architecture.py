@@ -30,6 +30,7 @@ ROOMS = [
     "schedule",
     "training",
     "threads",
+    "memory",
     "checkpoint",
     "checkpoint_folder",
     "publish",
