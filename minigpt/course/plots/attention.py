@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
 from minigpt.course.colours import BLUE, COLOURS, GREEN, GREY, VERMILLION
@@ -351,11 +352,11 @@ def by_size(
     ylabel: str,
     sizes: Sequence[int],
     lines: Mapping[str, ArrayLike],
-    equal: float | None = None,
+    shares: bool = False,
 ) -> None:
     """Draw the named lines over D, the number of numbers in a vector.
 
-    Without `equal`, the value for equal weights, both axes have the same ticks, so that
+    The values are shares from 0 to 1; otherwise both axes have the same ticks, so that
     it can be seen whether a line grows as D does.
     """
     _, axes = figure(title)
@@ -365,16 +366,14 @@ def by_size(
     for name, values in lines.items():
         (line,) = axes.plot(sizes, np.asarray(values), marker="o")
         label_line(axes, line, name)
-    if equal is None:
+    if shares:
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+    else:
         ticks = [1, *sizes]
         axes.set(yscale="log", ylim=(0.7, 400))
         axes.set_yticks(ticks, [str(tick) for tick in ticks])
         axes.grid(axis="y", color="#e4e4e4", linestyle="-", linewidth=0.8)
-    else:
-        axes.set_ylim(0, 1.2 * equal)
-        axes.axhline(equal, color=GREY, linestyle=":", lw=1.2)
-        words = f"equal weights: {equal:.3f}"
-        axes.text(16, 1.02 * equal, words, color=GREY, va="bottom", ha="center")
     axes.minorticks_off()
 
 

@@ -105,7 +105,12 @@ class _Explorer:
         self.tokens = token_labels(self.tokenizer, ids)
         self.shown = self.text.value
         self.position.max = len(ids) - 1
-        self.position.value = len(ids) * 2 // 3  # so that some of the future shows
+        back, half = (
+            self.maps[self.layer.value][self.head.value].tril(-1),
+            len(ids) // 2,
+        )
+        # Where the head looks back hardest, in the half before which there is much.
+        self.position.value = half + int(back[half:].amax(dim=-1).argmax())
 
 
 def _in_one_line(text: str) -> str:

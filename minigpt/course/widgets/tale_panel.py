@@ -19,9 +19,9 @@ def tale_button(model: GPT, tokenizer: Tokenizer, length: int = 400) -> VBox:
     Without a title the model invents one. A tale ends by itself or after `length`
     tokens. Another press drops the tale that is being written.
     """
-    title = control(Text, "title", value="The fox and the")
+    title = control(Text, "title", value="The crow and the")
     temperature = control(
-        FloatSlider, "temperature", value=0.8, min=0.1, max=1.5, step=0.1
+        FloatSlider, "temperature", value=0.8, min=0.1, max=2.0, step=0.1
     )
     press = button("Write a tale", "Write a tale with this title", "primary")
     problem, view = HTML(), HTML(_page("Press the button."))
