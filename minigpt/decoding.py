@@ -85,7 +85,7 @@ class Decoder:
         start, stop = self.length, self.length + len(ids)
         if stop > self.block_size:
             raise ValueError(f"{stop} positions exceed the block of {self.block_size}")
-        with np.errstate(all="ignore"):  # its logits tell a broken model
+        with np.errstate(all="ignore"):  # so that its logits show a broken model
             x = self.token_embedding[np.asarray(ids)]  # (T, C)
             if self.position_embedding is not None:
                 x += self.position_embedding[start:stop]

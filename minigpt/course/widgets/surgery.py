@@ -87,7 +87,7 @@ class SurgeryPanel(VBox):
         names = [NONE, *self.directions, TYPED]
         self.direction = control(Dropdown, "push along", options=names)
         self.dose = control(
-            FloatSlider, "dose", value=2.0, min=-8.0, max=8.0, step=0.5, **late
+            FloatSlider, "dose", value=2.0, min=-12.0, max=12.0, step=0.5, **late
         )
         first = int(config.modern)
         self.layer = control(
