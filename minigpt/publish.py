@@ -36,7 +36,7 @@ IMPORT = re.compile(r"^import \{[^}]*\} from \"\./(\w+)\.js\";\n", re.MULTILINE)
 GENERATOR = b'name="generator" content="minigpt publish"'
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 # Beginnings to offer; the one that takes the fewest tokens is likely in its language.
-BEGINNINGS = "The fox and the ", "Once upon a time", "Лиса и ", "Жили-были "
+BEGINNINGS = "The fox and the", "Once upon a time", "Лиса и", "Жили-были"
 
 
 def make_page(

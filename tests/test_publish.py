@@ -129,8 +129,8 @@ def test_the_last_loss_of_the_training_is_shown(checkpoint):
 @pytest.mark.parametrize(
     "tokenizer, prompt",
     [
-        (CharTokenizer.from_text(TEXT), "The fox and the "),
-        (BPETokenizer.train("Лиса и журавль и лиса " * 9, 280), "Лиса и "),
+        (CharTokenizer.from_text(TEXT), "The fox and the"),
+        (BPETokenizer.train("Лиса и журавль и лиса " * 9, 280), "Лиса и"),
         (CharTokenizer("?0δε"), "δ"),
         (CharTokenizer("?!"), "?"),
         (WordTokenizer.from_text("kot pies"), "kot"),
