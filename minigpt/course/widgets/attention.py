@@ -105,12 +105,9 @@ class _Explorer:
         self.tokens = token_labels(self.tokenizer, ids)
         self.shown = self.text.value
         self.position.max = len(ids) - 1
-        back, half = (
-            self.maps[self.layer.value][self.head.value].tril(-1),
-            len(ids) // 2,
-        )
-        # Where the head looks back hardest, in the half before which there is much.
-        self.position.value = half + int(back[half:].amax(dim=-1).argmax())
+        # In the second half, the position from which the head looks back hardest.
+        half, weights = len(ids) // 2, self.maps[self.layer.value][self.head.value]
+        self.position.value = half + int(weights.tril(-1)[half:].amax(dim=-1).argmax())
 
 
 def _in_one_line(text: str) -> str:
