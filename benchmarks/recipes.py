@@ -32,10 +32,10 @@ QUICK = (
     GPTConfig(block_size=32, n_layer=2, n_head=8, n_embd=128),
     TrainConfig(
         batch_size=32,
-        max_iters=420,
+        max_iters=413,
         optimizer="muon",
         learning_rate=1e-2,
-        muon_learning_rate=0.06,
+        muon_learning_rate=0.05,
         warmup_iters=5,
         schedule="linear",
         min_lr_ratio=0.0,

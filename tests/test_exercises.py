@@ -97,8 +97,9 @@ def said_of(answer, **options):
 
 
 def test_example_has_input_expected_and_got():
-    assert said_of(lambda x: x * 2 / 3) == (
-        "For numbers = [1, 2, 3] the result should be [2, 4, 6], not [0.667, 1.333, 2]."
+    assert said_of(lambda x: 4 / 3 + x * x) == (
+        "For numbers = [1, 2, 3] the result should be [2, 4, 6], "
+        "not [2.333, 5.333, 10.333]."
     )
 
 

@@ -1,11 +1,13 @@
 """No verdict lets a wrong answer pass: every solution, changed in one place at a time.
 
-The answers that are wrong by hand are in the tests of the lessons; here they are only
-counted.
+Nine of ten verdicts also say what is wrong: a sentence about it, the type or the shape,
+or Python's own error. The others only show what was given, expected and got. The
+answers that are wrong by hand are in the tests of the lessons and only counted here.
 """
 
 import ast
 import random
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -20,6 +22,7 @@ from minigpt.course.exercises.verdict import find_exercise, lesson_of, module_of
 NAMES = exercise_names()
 LEAST, MOST, LEAST_IN_ALL = 12, 90, 450
 counted: dict[str, int] = {}
+examples: dict[str, int] = {}  # of them, those whose verdict is an example alone
 
 
 @cache
@@ -59,7 +62,7 @@ def test_no_mutant_passes(name, monkeypatch):
     solution = answer_from(name, solutions(lesson_of(name))[name])
     assert check(name, solution).passed  # in the usual time, for PyTorch loads modules
     monkeypatch.setattr(verdict, "TIME_LIMIT_SECONDS", 0.25)
-    counted[name] = 0
+    counted[name] = examples[name] = 0
     if task:
         remember_outcomes(task, monkeypatch)
     for said, code, answer in answers(name):
@@ -67,10 +70,17 @@ def test_no_mutant_passes(name, monkeypatch):
         assert "\n" not in found.text
         if not found.passed:
             counted[name] += 1
+            examples[name] += is_example(found.text, task.otherwise if task else "")
         elif task and (how := differs(answer, solution, task)):
             passed.append(f"{said}\n{code}\n{how}\n")
     assert not passed, "\n" + "\n".join(passed)
     assert counted[name] >= LEAST
+
+
+def is_example(text: str, otherwise: str) -> bool:
+    """Whether a verdict says no more than what was given, expected and got."""
+    said = text.removeprefix("✗ ").removeprefix(otherwise).strip()
+    return bool(re.match(r"For .* should (be|have)", said))
 
 
 def by_hand(name: str) -> int:
@@ -91,6 +101,9 @@ def test_wrong_answers_are_many(tried):
         tried(f"wrong answers of {lesson}, made + by hand: {', '.join(parts)}")
     made, ours = sum(counted.values()), sum(map(by_hand, NAMES))
     tried(f"{made} mutants and {ours} wrong answers by hand, none of them passes")
+    alone = sum(examples.values())
+    tried(f"{1 - alone / made:.0%} of the mutants are told what is wrong")
+    assert alone <= 0.1 * made
     assert all(by_hand(name) + counted[name] >= LEAST for name in NAMES)
     assert made + ours >= LEAST_IN_ALL
     assert set(map(key_of, COURSE + BEYOND)) >= set(map(lesson_of, NAMES))

@@ -59,7 +59,8 @@ def is_short(value: Any) -> bool:
 
 def is_code(value: Any) -> bool:
     """Whether a value is a function or a list of functions, which is never shown."""
-    return callable(value) or (isinstance(value, list) and all(map(callable, value)))
+    functions = isinstance(value, list) and value and all(map(callable, value))
+    return callable(value) or bool(functions)
 
 
 def arguments(function: Callable[..., Any], case: tuple[Any, ...]) -> str:

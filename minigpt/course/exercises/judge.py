@@ -21,6 +21,7 @@ from torch import Tensor
 
 from minigpt.course.exercises import explain
 from minigpt.course.exercises.explain import Raised, arguments, misfit, same
+from minigpt.course.exercises.relations import changed_arguments, relation
 from minigpt.course.exercises.verdict import EXERCISES, Exercise, Mistake
 
 Function = Callable[..., Any]
@@ -125,7 +126,7 @@ def judge(answer: Function, task: Task) -> None:
     try:
         _compare(answer, task)
         for rule, cases in task.edges.items():
-            _compare(answer, replace(task, cases=cases, wrong_ways={}, otherwise=rule))
+            _compare(answer, replace(task, cases=cases, wrong_ways={}), rule)
     except Mistake:
         if task.alone and (name := _borrowed(answer)):
             raise Mistake(
@@ -150,7 +151,8 @@ def judge(answer: Function, task: Task) -> None:
         task.then(answer)
 
 
-def _compare(answer: Function, task: Task) -> None:
+def _compare(answer: Function, task: Task, rule: str = "") -> None:
+    """Raise Mistake if an outcome is wrong; say the rule then, if there is one."""
     outcomes = [_outcome_of_answer(answer, task, case) for case in task.cases]
     for function in (*task.also_right, task.right):
         rights = [_outcome(function, case) for case in task.cases]
@@ -163,8 +165,45 @@ def _compare(answer: Function, task: Task) -> None:
         ways = (_outcome(way, case) for case in task.cases)
         if all(map(Outcome.same, outcomes, ways)):
             raise Mistake(f"{sentence} {short}")
-    _refuse(task, task.cases[wrong[0]], outcomes[wrong[0]], rights[wrong[0]])
-    raise Mistake(f"{task.otherwise} {short or examples[0][0]}")
+    for n in wrong:
+        if n == wrong[0] or not isinstance(outcomes[n].result, Raised):
+            _refuse(task, task.cases[n], outcomes[n], rights[n], rule)
+    clue = rule or f"{_relation(answer, task, outcomes, rights)} {task.otherwise}"
+    raise Mistake(f"{clue} {short or examples[0][0]}")
+
+
+def _relation(
+    answer: Function, task: Task, outcomes: list[Outcome], rights: list[Outcome]
+) -> str:
+    """Return how the results are related to the right ones, "" if it is not known."""
+    got, right = [o.result for o in outcomes], [o.result for o in rights]
+    names = list(inspect.signature(task.right).parameters)
+    if any(map(misfit, got, right)):
+        return ""
+    if clue := relation(got, right, task.cases, names):
+        return clue
+    for said, change in changed_arguments(names, task.cases[0]):
+
+        def other(*case: Any, change: Callable[[Case], Case] = change) -> Any:
+            return task.right(*change(case))
+
+        results = (_outcome(other, case).result for case in task.cases)
+        if all(map(same, got, results)):
+            return f"Your result would be right for {said}."
+    if name := _unused(task.right, answer):
+        return f"Your function never uses {name}."
+    return ""
+
+
+def _unused(right: Function, answer: Function) -> str:
+    """Return an argument that the right function reads and the answer does not."""
+    names = [list(inspect.signature(f).parameters) for f in (right, answer)]
+    codes = [getattr(f, "__code__", None) for f in (right, answer)]
+    read = [_names_read(code, "LOAD_FAST", "LOAD_DEREF") for code in codes]
+    for name, own in zip(*names, strict=False):
+        if name in read[0] and own not in read[1]:
+            return own
+    return ""
 
 
 def _outcome(function: Function, case: Case) -> Outcome:
@@ -204,7 +243,9 @@ def _example(
     return f"For {arguments(task.right, case)} {words}.", in_full
 
 
-def _refuse(task: Task, case: Case, outcome: Outcome, right: Outcome) -> None:
+def _refuse(
+    task: Task, case: Case, outcome: Outcome, right: Outcome, rule: str
+) -> None:
     """Raise Mistake about an exception, a changed argument, a wrong type or shape."""
     call = f"For {arguments(task.right, case)}"
     names = list(inspect.signature(task.right).parameters)
@@ -217,7 +258,8 @@ def _refuse(task: Task, case: Case, outcome: Outcome, right: Outcome) -> None:
         for part, sentence in task.errors.items():
             if part in str(outcome.result):
                 raise Mistake(sentence)
-        raise Mistake(f"{task.otherwise} {call} your function raised {outcome.result}")
+        said = rule or task.otherwise
+        raise Mistake(f"{said} {call} your function raised {outcome.result}")
     for name, before, after in zip(names, case, outcome.given, strict=True):
         if not same(before, after):
             raise Mistake(
@@ -261,19 +303,22 @@ def _borrowed(answer: Any) -> str:
     """Return a number, tensor or list of the notebook that an answer reads, or ""."""
     scope = getattr(answer, "__globals__", {})
     kinds = (int, float, list, tuple, Tensor)
-    names = _globals_read(getattr(answer, "__code__", None))
+    names = _names_read(getattr(answer, "__code__", None), "LOAD_GLOBAL")
     found = (n for n in names if isinstance(scope.get(n), kinds))
     # `from math import inf` hands over no value of the notebook.
     return min((n for n in found if scope[n] is not vars(math).get(n)), default="")
 
 
-def _globals_read(code: CodeType | None) -> set[str]:
+def _names_read(code: CodeType | None, *operations: str) -> set[str]:
+    """Return the names that a function reads, its inner functions included."""
     if code is None:
         return set()
-    read = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    return read.union(
-        *(_globals_read(one) for one in code.co_consts if isinstance(one, CodeType))
-    )
+    read: set[str] = set()
+    for one in dis.get_instructions(code):
+        if one.opname.startswith(operations):  # one may read two names
+            read |= {*(one.argval if isinstance(one.argval, tuple) else (one.argval,))}
+    inner = (one for one in code.co_consts if isinstance(one, CodeType))
+    return read.union(*(_names_read(one, *operations) for one in inner))
 
 
 def _names_used(answer: Any) -> set[str]:

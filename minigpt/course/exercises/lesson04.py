@@ -461,7 +461,7 @@ CLUES = {
     "A": "compare where its curve starts to fall, and how low it ends, with the bigram",
     "B": "in one row of its map, compare the columns of the same letter",
     "C": "look at the first iterations of its curve; slowness is not its problem",
-    "D": "look at the upper half of its map, which is white in a healthy model",
+    "D": "look at the upper half of its map, which is hatched in the healthy one",
     "E": "it learns slowly, as if little of what goes in came out again",
     "F": "look at how the rows of its map share out their weight",
 }
