@@ -67,6 +67,11 @@ def verdict(kind, answer):
         ("ratio", lambda a, b: a / (b + 1) + 0.01, "right for b + 1"),
         ("ratio", lambda a, b: (a / b + 0.01) * b, "the right ones times b"),
         ("range", lambda a, b: list(range(a, a + 2)), "never uses b"),
+        (
+            "range",
+            lambda a, b: list(range(a, a + b + (b > 3))),
+            "Where they are not: Your result has one element too many, its last",
+        ),
         ("mean", lambda words: sum(map(len, words)), "times the length of words"),
         ("ends", lambda words: {w[-1]: w for w in words}, "keys and values swapped"),
     ],
@@ -83,7 +88,6 @@ def test_relation_is_found(kind, answer, said):
         ("words", lambda words: [w.upper() for w in words[:-1]] + ["X"]),
         ("table", lambda x: 3 * x + 1 + x**3),
         ("ratio", lambda a, b: a / b + 0.01 + (a == 9)),
-        ("range", lambda a, b: list(range(a, a + b + (b > 3)))),
     ],
 )
 def test_no_relation_is_invented(kind, answer):

@@ -168,12 +168,18 @@ def _compare(answer: Function, task: Task, rule: str = "") -> None:
     for n in wrong:
         if n == wrong[0] or not isinstance(outcomes[n].result, Raised):
             _refuse(task, task.cases[n], outcomes[n], rights[n], rule)
-    clue = rule or f"{_relation(answer, task, outcomes, rights)} {task.otherwise}"
+    clue = (
+        rule or f"{_relation(answer, task, outcomes, rights, wrong)} {task.otherwise}"
+    )
     raise Mistake(f"{clue} {short or examples[0][0]}")
 
 
 def _relation(
-    answer: Function, task: Task, outcomes: list[Outcome], rights: list[Outcome]
+    answer: Function,
+    task: Task,
+    outcomes: list[Outcome],
+    rights: list[Outcome],
+    wrong: list[int],
 ) -> str:
     """Return how the results are related to the right ones, "" if it is not known."""
     got, right = [o.result for o in outcomes], [o.result for o in rights]
@@ -192,6 +198,9 @@ def _relation(
             return f"Your result would be right for {said}."
     if name := _unused(task.right, answer):
         return f"Your function never uses {name}."
+    got, right, cases = ([of[n] for n in wrong] for of in (got, right, task.cases))
+    if clue := relation(got, right, cases, names):
+        return f"Some results are right. Where they are not: {clue}"
     return ""
 
 

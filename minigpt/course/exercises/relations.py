@@ -111,8 +111,8 @@ def _is_slice(a: Any, b: Any, start: int | None, stop: int | None) -> bool:
 
 def _moved(got: Any, right: Any) -> bool:
     """Whether everything stands one place earlier or later, along some dimension."""
-    return _size(right) > 2 and any(
-        same(a, b)
+    return any(
+        _size(a) > 1 and same(a, b)
         for one, other in ((got, right), (right, got))
         for a, b in zip(_cut(one, 1, None), _cut(other, None, -1), strict=True)
     )
