@@ -118,16 +118,22 @@ def print_table(results: dict[str, list[float]]) -> None:
         print(f"| {title} | {added} | {taken} |")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def read_options(about: str, results: str) -> argparse.Namespace:
+    """Return the options of a benchmark that keeps its results in a temporary file."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("--text", type=Path, default=Path("data/tinyshakespeare.txt"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--results", type=Path, default=Path(tempfile.gettempdir()) / "ablation.json"
+        "--results", type=Path, default=Path(tempfile.gettempdir()) / results
     )
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    return options
+
+
+def main() -> None:
+    args = read_options(__doc__, "ablation.json")
     print_table(run_all(read_ids(args.text), args.seeds, args.results))
 
 

@@ -8,16 +8,13 @@ al., https://github.com/KellerJordan/modded-nanogpt) and, for the cautious decay
 et al. (2025).
 """
 
-import argparse
 import json
 import statistics
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import torch
-from ablation import SHAPE, TRAINING, describe
+from ablation import SHAPE, TRAINING, describe, read_options
 from recipes import read_ids
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -129,15 +126,7 @@ def measure(text: tuple, part: str | None, seed: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--text", type=Path, default=Path("data/tinyshakespeare.txt"))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--results", type=Path, default=Path(tempfile.gettempdir()) / "tried.json"
-    )
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = read_options(__doc__, "tried.json")
     text, path = read_ids(args.text), args.results
     results = json.loads(path.read_text("utf-8")) if path.exists() else {}
     for seed in range(args.seeds):

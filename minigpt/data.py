@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import unicodedata
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from torch import Tensor
 from minigpt.atomic import write_together, write_whole
 from minigpt.paths import DATA, TEXTS
 from minigpt.tales import SEPARATOR, Grammar, Tale, draw_tales, read_grammar
+from minigpt.text_file import read_utf8
 from minigpt.tokenizer import (
     Tokenizer,
     as_ids,
@@ -55,24 +55,7 @@ def read_text(path: str | Path) -> str:
         ValueError: the file is missing, a folder, empty or not text.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: give a text file inside it")
-    try:
-        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ValueError(
-            f"there is no file {path}: check the path, or choose one of "
-            f"{', '.join(BUILT_IN)}, shakespeare"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text (byte {error.start} cannot be read): "
-            "save it as UTF-8 in your editor"
-        ) from None
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror}): check the file, or use another"
-        ) from None
+    text = read_utf8(path, else_choose=f"{', '.join(BUILT_IN)}, shakespeare")
     if "\0" in text:
         raise ValueError(f"{path} holds zero bytes and is not text: give a text file")
     if not text.strip():

@@ -16,6 +16,7 @@ ROOMS = [
     "config",
     "paths",
     "atomic",
+    "text_file",
     "tokenizer",
     "tales",
     "data",

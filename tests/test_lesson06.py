@@ -181,7 +181,7 @@ WRONG = {
         (changed(" if body else []", ""), "A model may stop after the title"),
         (
             changed("title, *body", "title, first, *body", "body[0]", "first"),
-            "A model may stop after the title",
+            "A tale may open with a speech",
         ),
         (changed("if found and", "if"), "matches only some of the paragraphs"),
         (

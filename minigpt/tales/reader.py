@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -19,6 +18,7 @@ from minigpt.tales.grammar import (
     Grammar,
     Plot,
 )
+from minigpt.text_file import read_utf8
 
 BUILT_IN = TEXTS / "tales.toml"
 # A blank line comes before each paragraph; the parts within one are joined by spaces.
@@ -73,7 +73,7 @@ def read_grammar(path: str | Path = BUILT_IN) -> Grammar:
         ValueError: the file cannot be read or is no grammar; the message says where.
     """
     path = Path(path)
-    source = _read_source(path)
+    source = read_utf8(path, "a grammar (a TOML file)")
     try:
         content = tomllib.loads(source)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -92,22 +92,6 @@ def read_grammar(path: str | Path = BUILT_IN) -> Grammar:
         for number, table in enumerate(content["plot"], 1)
     ]
     return Grammar(words, she, plots)
-
-
-def _read_source(path: Path) -> str:
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: give a grammar (a TOML file) inside it")
-    try:
-        return unicodedata.normalize("NFC", path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {path}: check the path") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text (byte {error.start} cannot be read): "
-            "save it as UTF-8 in your editor"
-        ) from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
 
 
 def _read_words(file: _Place, table: Any) -> tuple[dict[str, list[str]], list[str]]:

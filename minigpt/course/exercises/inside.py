@@ -221,6 +221,11 @@ def _columns(weight: Tensor, head: int, D: int) -> Tensor:
     lambda outputs, weight, head: adds(outputs, weight, head).T,
     "You divided by the number of heads; the stream gets their sum, not their mean.",
     lambda outputs, weight, head: adds(outputs, weight, head) / len(outputs),
+    "You counted the heads from 1; head 0 is the first.",
+    lambda outputs, weight, head: (
+        outputs[head]
+        @ weight[:, (head - 1) * outputs.shape[-1] : head * outputs.shape[-1]].T
+    ),
     cases=[
         *(
             (noise(3, T, 2, seed=7), noise(6, 6, seed=8), h)
@@ -610,6 +615,10 @@ def _share(clean: Any, corrupted: Any, patched: Any) -> Any:
     return float((patched - corrupted) / (clean - corrupted))
 
 
+def _without_parentheses(a: Any, b: Any, c: Any) -> Any:
+    return c - b / a - b
+
+
 def _differences(
     runs: Sequence[Tensor], right: int, wrong: int, change: Function = Tensor.clone
 ) -> list[float]:
@@ -672,6 +681,10 @@ def _differences(
     lambda a, b, c, right, wrong: 100 * restored(a, b, c, right, wrong),
     "You compared all logits; the two tokens' are asked for.",
     lambda a, b, c, right, wrong: _share(a.sum(), b.sum(), c.sum()),
+    "A pair of parentheses is missing: subtract before you divide.",
+    lambda a, b, c, right, wrong: _without_parentheses(
+        *_differences((a, b, c), right, wrong)
+    ),
     cases=[
         *(
             (*(2 * noise(9, seed=s + n) for n in range(3)), right, wrong)
@@ -741,6 +754,8 @@ def _between(ones: Tensor, others: Tensor) -> Tensor:
     ),
     "You changed nothing.",
     lambda x, ones, others, dose: x.clone(),
+    "A pair of parentheses is missing: the dose multiplies the whole difference.",
+    lambda x, ones, others, dose: x + dose * ones.mean(dim=0) - others.mean(dim=0),
     cases=[
         *(
             (noise(T, 3, seed=31), noise(n, 3, seed=32) + 1, noise(m, 3, seed=33), dose)

@@ -33,6 +33,10 @@ from minigpt.course.exercises.verdict import Mistake
     lambda letter: next_letter(letter).upper(),
     "After z comes a small a, not a capital one.",
     lambda letter: "A" if letter == "z" else next_letter(letter),
+    "The alphabet has 26 letters; you go round after 25.",
+    lambda letter: chr((ord(letter) - ord("a") + 1) % 25 + ord("a")),
+    "The number of a is 97, not 0: subtract ord('a') before you go round with %.",
+    lambda letter: chr((ord(letter) + 1) % 26 + ord("a")),
     cases=[(letter,) for letter in "abcdefghijklmnopqrstuvwxyz"],
     praise="Every letter became the one after it in the alphabet.",
     types={
@@ -115,6 +119,10 @@ def _followers_without_overlap(words: list[str], word: str) -> list[str]:
     ],
     "You joined the words into one string; return a list of words.",
     lambda words, word: ["".join(followers(words, word))],
+    "index() always finds the first place of a word; go through all places.",
+    lambda words, word: [
+        words[words.index(one) + 1] for one in words[:-1] if one == word
+    ],
     cases=[
         (_words("the hen saw the cat and the owl"), "the"),
         (_words("a bee is a bee, and a wasp is no bee"), "a"),
@@ -175,6 +183,8 @@ def followers(words: list[str], word: str) -> list[str]:
     lambda words: likeliest(words).lower(),
     "You treated Bee and bee as the same word; compare the words as they are.",
     lambda words: max(words, key=lambda word: _lower(words).count(word.lower())),
+    "That is the longest word, not the most frequent one.",
+    lambda words: max(words, key=len),
     cases=[
         (_words("hen fox hen crow"),),
         (_words("wolf owl the owl ant"),),

@@ -169,6 +169,11 @@ def _replacing_with_both(where: str) -> Callable[[Ids, Pair, int], Ids]:
     return way
 
 
+def _merged_as_text(ids: Ids, pair: Pair, new_id: int) -> Ids:
+    text = " ".join(map(str, ids)).replace("{} {}".format(*pair), str(new_id))
+    return [int(one) for one in text.split()]
+
+
 def _two_at_a_time(ids: Ids, pair: Pair, new_id: int) -> Ids:
     places = range(0, len(ids), 2)
     cut = ([new_id] if (*ids[i : i + 2],) == pair else ids[i : i + 2] for i in places)
@@ -236,11 +241,15 @@ SHRINKS = "The list shrinks while range(len(ids)) stays as it was"
     _popping(copied=True, stop=1),
     f"{SHRINKS}, and it is the caller's list; build a new one instead.",
     _popping(copied=False, stop=1),
+    "You replaced text, and the digits of one id are found in another: 1 2 stands in "
+    "11 2 as well. Compare the ids.",
+    _merged_as_text,
     cases=[
         *[([1, 2, 3, 1, 2], (1, 2), 9), ([1, 1, 1], (1, 1), 9), ([5], (5, 5), 9)],
         *[([2, 1, 2, 1], (1, 2), 9), ([4, 4, 4, 4, 4, 3, 4], (4, 4), 300)],
         (noise(40, seed=3, below=3).tolist(), (0, 1), 7),
         *[(noise(40, seed=4, below=2).tolist(), (1, 1), 7), ([], (1, 2), 9)],
+        ([11, 2, 1, 23, 1, 2], (1, 2), 9),
     ],
     alone=True,
     praise="The pair is merged everywhere, and never overlaps itself.",
@@ -465,6 +474,14 @@ def decode_bytes(values: Ids) -> str:
     lambda nats, tokens, chars: (nats - math.log(2)) * tokens / chars,
     "You multiplied by the characters; divide by their number.",
     lambda nats, tokens, chars: nats / math.log(2) * tokens * chars,
+    "You took the logarithm of nats; they are logarithms already, in another unit.",
+    lambda nats_per_token, n_tokens, n_characters: math.log2(
+        nats_per_token * n_tokens / n_characters
+    ),
+    "You rounded the result; return it as it is.",
+    lambda nats_per_token, n_tokens, n_characters: round(
+        nats_per_token * n_tokens / n_characters / math.log(2), 3
+    ),
     cases=[(3.0, 100, 250), (1.2, 40, 40), (5.5, 7, 31)],
     alone=True,
     praise="Now any two tokenizers can be compared.",

@@ -218,6 +218,8 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     lambda x: F.gelu(x.abs()),
     "You returned x unchanged.",
     lambda x: x,
+    "You halved only erf; the half belongs to 1 + erf(...).",
+    lambda x: x * (1 + 0.5 * (x / 2**0.5).erf()),
     cases=[
         (2 * noise(9, 3, seed=7),),
         (torch.arange(-4.0, 5),),

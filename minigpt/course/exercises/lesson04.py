@@ -379,6 +379,12 @@ def _warmed(down: Callable[[float], float]) -> Function:
     lambda i, up, total: (i + 1) / up if i < up else schedule(i + 1, up, total),
     "Your warm-up is stretched over the whole run; divide by warmup.",
     lambda i, up, total: (i + 1) / total if i < up else schedule(i, up, total),
+    "A pair of parentheses is missing: 0.5 multiplies the sum 1 + cos(...).",
+    lambda i, warmup, total: (
+        (i + 1) / warmup
+        if i < warmup
+        else 0.5 + math.cos(math.pi * (i - warmup) / (total - warmup))
+    ),
     cases=[(i, 4, 12) for i in range(12)] + [(i, 10, 111) for i in range(111)],
     praise="Up in a straight line, down along a cosine.",
     types={

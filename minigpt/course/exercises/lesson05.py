@@ -721,6 +721,14 @@ def _cached(T: int, D: int, seed: int) -> tuple[Tensor, ...]:
         lambda q, k, v, K, V: (v,),
         lambda q, k, v, K, V: (torch.cat([K, k[None]]), torch.cat([V, v[None]])),
     ),
+    "You divided by √D after the softmax; divide the scores before it.",
+    lambda q, k, v, keys, values: (
+        (torch.cat([keys, k[None]]) @ q).softmax(dim=0)
+        / len(q) ** 0.5
+        @ torch.cat([values, v[None]]),
+        torch.cat([keys, k[None]]),
+        torch.cat([values, v[None]]),
+    ),
     cases=[_cached(5, 4, 20), _cached(3, 9, 30), _cached(0, 4, 40), _cached(1, 2, 50)],
     praise="One query, and all keys and values so far: that is the cache.",
     parts=("out", "keys", "values"),

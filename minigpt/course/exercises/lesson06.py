@@ -79,6 +79,7 @@ SHORT_TALES = [
         ("Fox", "Tor sat.", "Tor: Ida?", "Ida: Hm."),
         ("Fox", "Ida sat.", "It was late: 9.", "Ida: Hm."),
         ("Fox", "A fox slept.", "Moral: Sleep."),
+        ("Fox", "Ida: Hm.", "Tor: Ah.", "Moral: Sit."),
     )
 ]
 
@@ -149,6 +150,8 @@ def _named_before(tale: str) -> list[bool]:
     "Nobody counts as named. Is your opening empty, or the colon still in the name? "
     "Print both.",
     lambda tale: [False for _ in _speakers(tale)],
+    "A tale may open with a speech: look for speeches in its first paragraph, too.",
+    lambda tale: [s in _opening(tale) for s in _speakers(tale.partition("\n\n")[2])],
     cases=[(tale,) for tale in (TALE, *SHORT_TALES)],
     praise="Now a hundred tales can be checked in the time it takes to read one.",
     types={
