@@ -49,6 +49,7 @@ def verdict(kind, answer):
             "too many, its last",
         ),
         ("words", lambda words: [w.upper() for w in words] * 2, "is there twice"),
+        ("words", lambda words: [[w.upper() for w in words]], "one more pair of bra"),
         ("words", lambda words: sorted(w.upper() for w in words), "in another order"),
         ("table", lambda x: -3 * x - 1, "with the wrong sign"),
         ("table", lambda x: 6 * x + 2, "2 times the right ones"),
@@ -87,6 +88,7 @@ def test_relation_is_found(kind, answer, said):
     [
         ("words", lambda words: [w.upper() for w in words[:-1]] + ["X"]),
         ("table", lambda x: 3 * x + 1 + x**3),
+        ("table", torch.cos),
         ("ratio", lambda a, b: a / b + 0.01 + (a == 9)),
     ],
 )

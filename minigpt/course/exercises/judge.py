@@ -121,7 +121,8 @@ def judge(answer: Function, task: Task) -> None:
     """Raise Mistake unless the answer does what the right function does.
 
     The answer runs on copies of every case. Its mistake is named if in all cases it
-    does what a known wrong way does; otherwise the first wrong case is shown.
+    does what a known wrong way does. Otherwise the verdict says how its results are
+    related to the right ones, if a relation is found, and shows a wrong case.
     """
     try:
         _compare(answer, task)
@@ -206,6 +207,8 @@ def _relation(
 
 def _unused(right: Function, answer: Function) -> str:
     """Return an argument that the right function reads and the answer does not."""
+    if not hasattr(answer, "__code__"):  # not a Python function
+        return ""
     names = [list(inspect.signature(f).parameters) for f in (right, answer)]
     codes = [getattr(f, "__code__", None) for f in (right, answer)]
     read = [_names_read(code, "LOAD_FAST", "LOAD_DEREF") for code in codes]
