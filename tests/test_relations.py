@@ -71,7 +71,7 @@ def verdict(kind, answer):
         (
             "range",
             lambda a, b: list(range(a, a + b + (b > 3))),
-            "Where they are not: Your result has one element too many, its last",
+            "Where they are not, your result has one element too many, its last",
         ),
         ("mean", lambda words: sum(map(len, words)), "times the length of words"),
         ("ends", lambda words: {w[-1]: w for w in words}, "keys and values swapped"),

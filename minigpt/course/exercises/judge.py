@@ -201,7 +201,9 @@ def _relation(
         return f"Your function never uses {name}."
     got, right, cases = ([of[n] for n in wrong] for of in (got, right, task.cases))
     if clue := relation(got, right, cases, names):
-        return f"Some results are right. Where they are not: {clue}"
+        return (
+            f"Some results are right. Where they are not, {clue[0].lower()}{clue[1:]}"
+        )
     return ""
 
 
