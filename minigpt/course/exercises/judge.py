@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import CodeType
 from typing import Any
 
@@ -190,11 +191,8 @@ def _relation(
     if clue := relation(got, right, task.cases, names):
         return clue
     for said, change in changed_arguments(names, task.cases[0]):
-
-        def other(*case: Any, change: Callable[[Case], Case] = change) -> Any:
-            return task.right(*change(case))
-
-        results = (_outcome(other, case).result for case in task.cases)
+        changed = partial(_after, change, task.right)
+        results = (_outcome(changed, case).result for case in task.cases)
         if all(map(same, got, results)):
             return f"Your result would be right for {said}."
     if name := _unused(task.right, answer):
@@ -205,6 +203,10 @@ def _relation(
             f"Some results are right. Where they are not, {clue[0].lower()}{clue[1:]}"
         )
     return ""
+
+
+def _after(change: Callable[[Case], Case], function: Function, *case: Any) -> Any:
+    return function(*change(case))
 
 
 def _unused(right: Function, answer: Function) -> str:

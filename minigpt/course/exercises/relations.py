@@ -35,7 +35,7 @@ def relation(
         return f"Your function returns {what} for every input."
     for name, given in zip(names, zip(*cases, strict=True), strict=True):
         if all(map(same, got, given)):
-            return f"You returned {name} as it was given."
+            return f"You returned {name} unchanged."
     if sum(map(_size, right)) < ENOUGH:
         return ""
     for said, holds in _ARRANGED.items():
@@ -149,9 +149,9 @@ _ARRANGED: dict[str, Callable[[Any, Any], bool]] = {
     "has one element too many, its first": lambda g, r: _is_slice(r, g, 1, None),
     "has one element too many, its last": lambda g, r: _is_slice(r, g, None, -1),
     "has only its first element": lambda got, right: _is_slice(got, right, None, 1),
-    "is the right one in one more pair of brackets": lambda g, r: same([*g], [r]),
-    "is moved by one place": _moved,
-    "is there twice": lambda got, right: same(got, [*right, *right]),
+    "has one pair of brackets too many": lambda g, r: same([*g], [r]),
+    "is shifted by one place": _moved,
+    "has everything twice": lambda got, right: same(got, [*right, *right]),
     "has keys and values swapped": lambda g, r: g == {v: k for k, v in r.items()},
     "has the right elements in another order": _in_another_order,
 }
@@ -170,7 +170,7 @@ def _calculated(
     if _near(g, r):  # it is something else that is wrong
         return ""
     if g.isnan().any() and not r.isnan().any():
-        return "nan in some places, not a number: is there 0 / 0, or inf - inf?"
+        return "nan (not a number) in some places: is there 0 / 0, or inf - inf?"
     for said, function in _FUNCTIONS.items():
         if _near(g, function(r)):
             return said
@@ -196,7 +196,7 @@ def _calculated(
 _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "the right ones with the wrong sign": torch.neg,
     "the right ones without their signs": torch.abs,
-    "1 divided by the right ones: a fraction is upside down": torch.reciprocal,
+    "the reciprocals of the right ones: a fraction is upside down": torch.reciprocal,
     "rounded down, as // does; / does not": torch.floor,
     "rounded": torch.round,
     "the squares of the right ones": torch.square,
