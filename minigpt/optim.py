@@ -141,7 +141,11 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> MuonAdamW:
     matrices = {n: p for n, p in named.items() if p.ndim >= 2}
     betas = (config.beta1, config.beta2)
     adamw = {"kind": "adamw", "lr": config.learning_rate, "betas": betas}
-    muon = {"kind": "muon", "lr": config.muon_learning_rate, "momentum": 0.95}
+    muon = {
+        "kind": "muon",
+        "lr": config.muon_learning_rate,
+        "momentum": config.muon_momentum,
+    }
     by_muon = config.optimizer == "muon"
     inside = [n for n in matrices if by_muon and n.startswith("blocks.")]
     qkv = [matrices[n] for n in inside if n.endswith(".qkv.weight")]
