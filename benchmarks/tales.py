@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=0, help="train first")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--tales", type=int, default=200)
+    parser.add_argument("--dtype", help="in place of the preset's own")
     options = parser.parse_args()
     grammar = read_grammar(BUILT_IN["tales"])
     dataset = make_tales_dataset(grammar)
@@ -88,6 +89,8 @@ def train(dataset: Dataset, options: argparse.Namespace, seed: int) -> Checkpoin
     config = replace(preset.training, minutes=options.minutes, seed=seed)
     if options.iterations:
         config = replace(config, max_iters=options.iterations)
+    if options.dtype:
+        config = replace(config, dtype=options.dtype)
     run = begin(dataset, preset.model, config)
     for step in run.steps():
         if step.val_loss is not None:

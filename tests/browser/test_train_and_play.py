@@ -7,7 +7,6 @@ import random
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import lab as tools
 import pytest
@@ -115,8 +114,11 @@ def wait_until(page, condition: Callable[[], bool]) -> None:
 def shows(cell, text: str) -> None:
     """Wait for the text; nothing else may come after it."""
     shown = cell.locator(tools.TEXT).first
-    with suppress(AssertionError):  # the next line shows how the texts differ
+    try:
         wait_until(cell.page, lambda: plain(shown.inner_text()) == plain(text))
+    except AssertionError:
+        assert plain(shown.inner_text()) == plain(text)  # says where they differ
+        raise
     assert plain(settled(cell)) == plain(text)
 
 
