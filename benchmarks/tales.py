@@ -14,6 +14,8 @@ import statistics
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from minigpt.checkpoint import Checkpoint, load_checkpoint
 from minigpt.config import get_preset
 from minigpt.course.overlap import copied_lengths
@@ -24,13 +26,14 @@ from minigpt.data import (
     TRAIN_TALES,
     VAL_SEED,
     Dataset,
+    as_id_tensor,
     make_tales_dataset,
 )
 from minigpt.decoding import generate
 from minigpt.run import begin
 from minigpt.tales import SEPARATOR, draw_tales, read_grammar
 from minigpt.tokenizer import stream_text
-from minigpt.training import evaluate
+from minigpt.training import NO_TARGET, cross_entropy, tale_windows
 
 LONGEST = 400  # tokens, for models that do not end
 COPIES = 40  # tales whose longest copied run is looked for, which takes a while
@@ -72,7 +75,8 @@ def main() -> None:
     for name, make in models.items():
         made = make()
         columns[name] = measure([write(made, n) for n in range(options.tales)])
-        columns[name]["nats per token above the floor"] = above_floor(made, dataset)
+        if made.tokenizer.to_dict() == dataset.tokenizer.to_dict():
+            columns[name] |= losses(made, dataset)
         print(f"{name}: {columns[name]}", flush=True)
     rows = list(dict.fromkeys(row for column in columns.values() for row in column))
     print("| |", " | ".join(columns), "|")
@@ -108,13 +112,29 @@ def write(made: Checkpoint, seed: int) -> str:
     return "".join(stream_text(made.tokenizer, ids))
 
 
-def above_floor(made: Checkpoint, dataset: Dataset) -> float:
-    """Return by how much the loss on the validation tales exceeds their entropy."""
-    if made.tokenizer.to_dict() != dataset.tokenizer.to_dict():
-        return float("nan")
-    ids = dataset.val_ids
-    assert dataset.entropy is not None
-    return evaluate(made.model, ids, starts=dataset.starts(ids)) - dataset.entropy
+@torch.inference_mode()
+def losses(made: Checkpoint, dataset: Dataset) -> dict[str, float]:
+    """Return losses on the validation tales: above their entropy, early and late."""
+    ids = as_id_tensor(dataset.val_ids)
+    starts, T = dataset.starts(ids), made.model.config.block_size
+    assert starts is not None and dataset.entropy is not None
+    inputs, targets = tale_windows(ids, starts, torch.arange(len(starts)), T)
+    counted = targets != NO_TARGET
+    loss = torch.cat(
+        [
+            cross_entropy(made.model(x), y, "none")
+            for x, y in zip(inputs.split(32), targets.split(32), strict=True)
+        ]
+    )
+
+    def mean(first: int, end: int) -> float:
+        return float(loss[:, first:end].sum() / counted[:, first:end].sum())
+
+    return {
+        "nats per token above the floor": mean(0, T) - dataset.entropy,
+        "nats per token, tokens 16 to 32": mean(16, 32),
+        "nats per token, tokens 128 and later": mean(128, T),
+    }
 
 
 if __name__ == "__main__":
