@@ -225,16 +225,8 @@ PRESETS = {
     ),
     "shipped": Preset(
         GPTConfig(block_size=256, n_layer=4, n_head=5, n_embd=160),
-        replace(
-            _TALES,
-            max_iters=5400,
-            learning_rate=2e-3,
-            muon_learning_rate=0.03,
-            muon_momentum=0.95,
-            copy_iters=200,
-            eval_interval=250,
-        ),
-        "three quarters of an hour or so, the model that comes with the course",
+        replace(_TALES, batch_size=16, max_iters=2200, eval_interval=250, seed=3),
+        "ten to thirty minutes, the model that comes with the course",
     ),
     "readme": Preset(
         GPTConfig(block_size=64, n_layer=3, n_head=4, n_embd=128, dropout=0.1),

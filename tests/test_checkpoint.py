@@ -3,8 +3,10 @@
 import io
 import os
 import pickle
+import runpy
 import zipfile
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +16,10 @@ from minigpt.config import GPTConfig, TrainConfig
 from minigpt.model import GPT
 from minigpt.optim import make_optimizer
 from minigpt.paths import SHIPPED_CHECKPOINT
+from minigpt.tales import draw_tales, read_grammar
 from minigpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
+ROOT = Path(__file__).resolve().parent.parent
 TEXT = "the fox and the crow, the crow and the cheese"
 TOKENIZERS = [
     CharTokenizer.from_text(TEXT),
@@ -95,6 +99,15 @@ def test_the_shipped_model_is_small_and_whole():
     assert SHIPPED_CHECKPOINT.stat().st_size <= 4_000_000
     loaded = load_checkpoint(SHIPPED_CHECKPOINT)
     assert "MORAL:" in loaded.tokenizer.decode(loaded.tokenizer.encode("MORAL:"))
+
+
+def test_heads_of_the_shipped_model_look_back_at_names_and_things():
+    script = runpy.run_path(str(ROOT / "benchmarks" / "heads.py"))
+    tales = draw_tales(read_grammar(), 20, seed=12)
+    looked = script["looking_back"](load_checkpoint(SHIPPED_CHECKPOINT), tales)
+    best = {kind: found.float().mean(-1).max() for kind, found in looked.items()}
+    assert best["thing"] > 0.9
+    assert best["speaker, any name"] > 0.9
 
 
 def test_missing_and_folder(tmp_path):

@@ -117,13 +117,13 @@ def patch_map(shares: ArrayLike, tokens: Sequence[str], title: str) -> None:
 
     Args:
         shares: (n_layer + 1, T); 1 restores all.
-        tokens: the T tokens; those whose place restores something are named.
+        tokens: the T tokens; those whose place restores much are named.
     """
     values = np.asarray(shares)
     made, axes = figure(title, 3.0)
     look: dict[str, Any] = {"cmap": "PuOr", "norm": CenteredNorm(halfrange=1)}
     image = axes.imshow(values, aspect="auto", **look)
-    named = [t for t in range(len(tokens)) if np.abs(values[:, t]).max() > 0.1]
+    named = [t for t in range(len(tokens)) if np.abs(values[:, t]).max() > 0.25]
     axes.set_xticks(named, [f"{visible(tokens[t])}\n{t}" for t in named], fontsize=9)
     axes.set_yticks(range(len(values)), range(len(values)))
     axes.set(ylabel="blocks passed", xlabel="the token that was patched, and its place")
