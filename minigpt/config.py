@@ -216,7 +216,7 @@ PRESETS = {
     "tales": Preset(
         GPTConfig(block_size=256, n_layer=2, n_head=4, n_embd=128),
         _TALES,
-        "four to eight minutes on two cores, for tales",
+        "two to eight minutes on two cores, for tales",
     ),
     "laptop": Preset(
         GPTConfig(block_size=128, n_layer=4, n_head=4, n_embd=128),
