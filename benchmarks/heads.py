@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from minigpt.checkpoint import Checkpoint, load_checkpoint
-from minigpt.data import TRAIN_SEED, TRAIN_TALES, VAL_SEED
+from minigpt.data import split_tales
 from minigpt.inspection import attention_maps, token_to_come
-from minigpt.tales import Tale, draw_tales, read_grammar
+from minigpt.tales import Tale, read_grammar
 from minigpt.tokenizer import Tokenizer
 
 Marked = dict[str, Tensor]  # by kind of word
@@ -49,8 +49,10 @@ def repeats(
 
 
 def looking_back(made: Checkpoint, tales: Iterable[Tale]) -> Marked:
-    """Return, by kind, whether each head has more than half of its weight on the
-    earlier mentions at each repeat: bool (L, H, repeats)."""
+    """Return, by kind, where each head has more than half of its weight on the marks.
+
+    Bool (L, H, repeats), one for each repeat in the tales.
+    """
     lists, looked = read_grammar().words, dict[str, list[Tensor]]()
     for tale in tales:
         ids = torch.tensor(made.tokenizer.encode("\n" + tale.text))
@@ -65,15 +67,12 @@ def looking_back(made: Checkpoint, tales: Iterable[Tale]) -> Marked:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint")
-    parser.add_argument("--tales", type=int, default=200)
+    parser.add_argument("--tales", type=int, default=200, help="at most 200")
     options = parser.parse_args()
-    grammar = read_grammar()
-    training = draw_tales(grammar, TRAIN_TALES, TRAIN_SEED)
-    seen = frozenset(tale.combination for tale in training)
-    unseen = draw_tales(grammar, options.tales, VAL_SEED, without=seen)
+    _, unseen = split_tales(read_grammar())
     print("| what comes again | repeats | best head | of the repeats |")
     print("|---|---|---|---|")
-    looked = looking_back(load_checkpoint(options.checkpoint), unseen)
+    looked = looking_back(load_checkpoint(options.checkpoint), unseen[: options.tales])
     for kind, found in looked.items():
         shares = found.float().mean(dim=-1)  # (L, H)
         layer, head = divmod(int(shares.argmax()), shares.shape[1])

@@ -225,6 +225,7 @@ PRESETS = {
     ),
     "shipped": Preset(
         GPTConfig(block_size=256, n_layer=4, n_head=5, n_embd=160),
+        # The seed decides how the heads share their work: benchmarks/training.md.
         replace(_TALES, batch_size=16, max_iters=2200, eval_interval=250, seed=3),
         "ten to thirty minutes, the model that comes with the course",
     ),

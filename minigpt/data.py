@@ -207,7 +207,7 @@ def make_tales_dataset(
     """
     # Each tale has the last line break before it, and two of the next one's.
     train_tales, val_tales = (
-        [f"\n{tale.text}\n\n" for tale in tales] for tales in _split_tales(grammar)
+        [f"\n{tale.text}\n\n" for tale in tales] for tales in split_tales(grammar)
     )
     if tokenizer == "bpe":
         vocab_size = vocab_size or TALES_VOCAB_SIZE
@@ -224,7 +224,7 @@ def make_tales_dataset(
     return replace(made, entropy=grammar.entropy() / tokens)
 
 
-def _split_tales(grammar: Grammar) -> tuple[list[Tale], list[Tale]]:
+def split_tales(grammar: Grammar) -> tuple[list[Tale], list[Tale]]:
     """Draw tales for training, and tales of other combinations for validation."""
     possible = frozenset(grammar.combinations())
     if len(possible) > TRAIN_TALES:

@@ -95,7 +95,7 @@ def test_a_text_has_no_starts(fables):
 def test_no_validation_tale_has_the_cast_and_plot_of_a_training_tale(grammar):
     train, val = ({t.combination for t in tales} for tales in drawn(grammar))
     assert not train & val and len(val) > VAL / 2
-    for made, tales in zip(data._split_tales(grammar), drawn(grammar), strict=True):
+    for made, tales in zip(data.split_tales(grammar), drawn(grammar), strict=True):
         assert [tale.text for tale in made] == [tale.text for tale in tales]
 
 
@@ -183,7 +183,7 @@ def test_the_floor_is_one_of_the_baselines(made):
 
 def test_a_small_world_keeps_some_of_its_tales_back(world):
     grammar = read_grammar(world)
-    train, val = data._split_tales(grammar)
+    train, val = data.split_tales(grammar)
     assert len(train) == TRAIN and len(val) == VAL
     assert not {t.combination for t in train} & {t.combination for t in val}
     assert {t.combination for t in train + val} == set(grammar.combinations())

@@ -117,7 +117,7 @@ def patch_map(shares: ArrayLike, tokens: Sequence[str], title: str) -> None:
 
     Args:
         shares: (n_layer + 1, T); 1 restores all.
-        tokens: the T tokens; those whose place restores much are named.
+        tokens: the T tokens; those whose place restores a quarter or more are named.
     """
     values = np.asarray(shares)
     made, axes = figure(title, 3.0)
